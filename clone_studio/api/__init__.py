@@ -1,0 +1,1 @@
+"""REST API: one FastAPI router per resource."""

@@ -1,0 +1,1 @@
+"""Pure UI functions that take Vars and handlers as arguments."""

@@ -1,0 +1,1 @@
+"""Left-rail pages: one module per entry, route and layout, no logic."""

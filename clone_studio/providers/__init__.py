@@ -1,0 +1,1 @@
+"""Outside things: a Protocol, the vendor and its local twin in each folder."""

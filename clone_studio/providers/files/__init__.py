@@ -1,0 +1,1 @@
+"""Storage of uploaded documents."""

@@ -1,0 +1,1 @@
+"""The RAG core: extract, chunk, ingest, retrieve, cite."""

@@ -1,0 +1,112 @@
+"""Every setting of the studio, read once from the environment and `.env`.
+
+A value left empty counts as not given, because shells and compose files pass unset
+variables on as empty strings and the vendors' SDKs take an empty URL literally.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Settings by field name; the environment variable is the field's alias.
+
+    Sizes are in bytes or mebibytes and times in seconds, as each name says.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT_ROOT / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    host: str = Field("127.0.0.1", alias="STUDIO_HOST")
+    port: int = Field(3000, alias="STUDIO_PORT", ge=1, le=65535)
+    data_dir: Path = Field(PROJECT_ROOT / ".data", alias="STUDIO_DATA_DIR")
+    workers: int = Field(1, alias="STUDIO_WORKERS", ge=1)
+    public_url: str | None = Field(None, alias="STUDIO_PUBLIC_URL")
+    secret_key: SecretStr | None = Field(None, alias="STUDIO_SECRET_KEY", min_length=32)
+    owner_email: str | None = Field(None, alias="STUDIO_OWNER_EMAIL")
+    owner_password: SecretStr | None = Field(None, alias="STUDIO_OWNER_PASSWORD")
+    session_hours: int = Field(24, alias="STUDIO_SESSION_HOURS", ge=1, le=24 * 90)
+
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
+    llm: Literal["auto", "openai", "quotes"] = Field("auto", alias="STUDIO_LLM")
+    chat_model: str = Field("gpt-6-luna", alias="STUDIO_CHAT_MODEL")
+    embeddings: Literal["auto", "openai", "local"] = Field("auto", alias="STUDIO_EMBEDDINGS")
+    embedding_model: str = Field("text-embedding-3-small", alias="STUDIO_EMBEDDING_MODEL")
+    models_dir: Path | None = Field(None, alias="STUDIO_MODELS_DIR")
+    llm_timeout_seconds: float = Field(60.0, alias="STUDIO_LLM_TIMEOUT_SECONDS", gt=0)
+
+    max_file_mb: int = Field(50, alias="STUDIO_MAX_FILE_MB", ge=1, le=2048)
+    max_ingest_seconds: int = Field(300, alias="STUDIO_MAX_INGEST_SECONDS", ge=10)
+    max_question_chars: int = Field(20_000, alias="STUDIO_MAX_QUESTION_CHARS", ge=100)
+    ingest_workers: int = Field(2, alias="STUDIO_INGEST_WORKERS", ge=1, le=16)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="STUDIO_LOG_LEVEL"
+    )
+
+    @field_validator("openai_api_key", "secret_key", "owner_password", mode="before")
+    @classmethod
+    def _strip_secret(cls, value: object) -> object:
+        """Drop the newline a pasted or file-mounted key often ends with: vendors refuse it."""
+        return value.strip() or None if isinstance(value, str) else value
+
+    @field_validator("workers")
+    @classmethod
+    def _one_process(cls, value: int) -> int:
+        if value != 1:
+            raise ValueError("STUDIO_WORKERS: this version runs in one process; set it to 1")
+        return value
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the studio's database."""
+        return f"sqlite:///{self.data_dir / 'studio.db'}"
+
+    @property
+    def local_models_dir(self) -> Path:
+        """Folder that holds the local models, one sub-folder per model."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def base_url(self) -> str:
+        """Address a browser on this machine opens the studio at, without a trailing slash."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+    @property
+    def max_file_bytes(self) -> int:
+        """Largest upload accepted, in bytes."""
+        return self.max_file_mb * MEBIBYTE
+
+    @property
+    def uses_openai_llm(self) -> bool:
+        """Whether answers come from an OpenAI-protocol server rather than from quotes."""
+        return self.llm == "openai" or (
+            self.llm == "auto" and bool(self.openai_api_key or self.openai_base_url)
+        )
+
+    @property
+    def uses_openai_embeddings(self) -> bool:
+        """Whether vectors come from an OpenAI-protocol server rather than the local model."""
+        return self.embeddings == "openai" or (
+            self.embeddings == "auto" and bool(self.openai_api_key)
+        )
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the process-wide settings, read on the first call."""
+    return Settings()  # type: ignore[call-arg]

@@ -1,0 +1,1 @@
+"""View-models: one flat Reflex state class per page."""
