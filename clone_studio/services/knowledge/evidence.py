@@ -1,0 +1,93 @@
+"""Whether passages hold an answer, and which of their sentences say it: decided in code.
+
+A question's terms weigh by how rare they are in the clone's own knowledge. Passages hold an
+answer when one of them, and in it a few neighbouring sentences, covers most of that weight.
+The score of a retrieval cannot tell this: it ranks passages, and something is always best.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clone_studio.providers.llm.protocol import Quote
+from clone_studio.services.knowledge import sentences
+from clone_studio.services.knowledge.analyse import query_terms, terms
+from clone_studio.services.knowledge.passages import Passage
+
+PASSAGE_COVERAGE = 0.6
+SENTENCE_COVERAGE = 0.4
+NEIGHBOURS = 3
+MOST_QUOTES = 4
+QUOTE_CHARS = 600
+# A sentence is quoted when it covers at least so much of what the best one covers.
+QUOTE_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Weights:
+    """In how many of a clone's passages each term stands, and how many there are."""
+
+    holding: Mapping[str, int]
+    chunks: int
+
+    def of(self, term: str) -> float:
+        """Return how much a term says: the rarer, the more; unknown terms say most."""
+        count = self.holding.get(term, 0)
+        return math.log(1 + (self.chunks - count + 0.5) / (count + 0.5))
+
+
+def has_answer(question: str, passages: Sequence[Passage], weights: Weights) -> bool:
+    """Say whether `passages` hold enough of what `question` is about."""
+    wanted = _weighed(question, weights)
+    if not wanted or not passages:
+        return False
+    return any(
+        _coverage(wanted, terms(f"{one.heading}\n{one.text}")) >= PASSAGE_COVERAGE
+        and _best_stretch(wanted, one) >= SENTENCE_COVERAGE
+        for one in passages
+    )
+
+
+def quotes(question: str, passages: Sequence[Passage], weights: Weights) -> tuple[Quote, ...]:
+    """Return whole sentences of `passages` that answer `question` best, best first."""
+    wanted = _weighed(question, weights)
+    if not wanted:
+        return ()
+    found: list[Quote] = []
+    for number, one in enumerate(passages, start=1):
+        for start, end in sentences.spans(one.text):
+            text = one.text[start:end]
+            if len(text) > QUOTE_CHARS or text.endswith("?"):
+                continue
+            score = _coverage(wanted, terms(text))
+            if score > 0:
+                # Earlier passages are better, of which coverage alone knows nothing.
+                found.append(Quote(number, " ".join(text.split()), score / (1 + 0.05 * number)))
+    found.sort(key=lambda quote: -quote.score)
+    distinct = {quote.text: quote for quote in reversed(found)}
+    best = sorted(distinct.values(), key=lambda quote: -quote.score)[:MOST_QUOTES]
+    return tuple(quote for quote in best if quote.score >= best[0].score * QUOTE_SHARE)
+
+
+def _weighed(question: str, weights: Weights) -> dict[str, float]:
+    return {term: weights.of(term) for term in query_terms(question)}
+
+
+def _coverage(wanted: Mapping[str, float], present: Iterable[str]) -> float:
+    """Return the share of the wanted weight that is present, from 0 to 1."""
+    there = set(present)
+    total = sum(wanted.values())
+    return sum(weight for term, weight in wanted.items() if term in there) / total if total else 0.0
+
+
+def _best_stretch(wanted: Mapping[str, float], passage: Passage) -> float:
+    """Return the best coverage by a few neighbouring sentences and the heading above them."""
+    above = set(terms(passage.heading))
+    each = [set(terms(passage.text[a:b])) for a, b in sentences.spans(passage.text)]
+    return max(
+        (
+            _coverage(wanted, above.union(*each[place : place + NEIGHBOURS]))
+            for place in range(len(each))
+        ),
+        default=0.0,
+    )

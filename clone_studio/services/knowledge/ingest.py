@@ -1,0 +1,244 @@
+"""Takes a stored document in: reading makes it ready for search by words, embedding follows.
+
+Reading begins from nothing each time, so that a job that was cut off is simply done again.
+Embedding goes on where it stopped: a passage has either all its vectors or none.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from sqlmodel import Session, col, select
+
+from clone_studio.db import Database
+from clone_studio.errors import DocumentError, ProviderError, StudioError
+from clone_studio.models import Chunk, ChunkVector, StoredFile
+from clone_studio.providers.embeddings.protocol import Embedder, Vectors
+from clone_studio.providers.files.protocol import FileStore
+from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.search.segment import Segment
+from clone_studio.services.events import EventBus
+from clone_studio.services.jobs import JobAgain, JobLost, JobQueue, RunningJob, Work
+from clone_studio.services.knowledge import chunk
+from clone_studio.services.knowledge.parsing import End, Part, parse
+from clone_studio.services.knowledge.shelf import Shelf, bump_revision, set_columns
+
+logger = logging.getLogger(__name__)
+
+READY_STATES = ("ready", "ready_with_warnings")
+FIRST_BATCH = 16
+LARGEST_BATCH = 512
+# A batch should take about this long: short enough that a killed process loses little, long
+# enough that a fast service is not kept waiting by transactions.
+BATCH_SECONDS = 2.0
+TURN_SECONDS = 20.0
+NO_TEXT = "No text was found in the document. Choose another one."
+
+
+class Ingester:
+    """Does the jobs `ingest` and `embed`; the subject of both is a file.
+
+    Args:
+        database: Where the rows are.
+        store: Where the documents are.
+        index: Takes the terms and the vectors.
+        embedder: Makes the vectors.
+        jobs: Where the work comes from; `register` makes it known there.
+        events: Hears of each change.
+        seconds: How long reading one document may take.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        store: FileStore,
+        index: SearchIndex,
+        embedder: Embedder,
+        jobs: JobQueue,
+        events: EventBus,
+        seconds: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._index = index
+        self._embedder = embedder
+        self._jobs = jobs
+        self._seconds = seconds
+        self._shelf = Shelf(database, index, jobs, events)
+
+    def register(self) -> None:
+        """Have the queue's jobs of both kinds done here."""
+        self._jobs.register("ingest", Work(self.ingest, self.give_up_reading))
+        self._jobs.register("embed", Work(self.embed, self.give_up_embedding))
+
+    def ingest(self, job: RunningJob) -> None:
+        """Read a document until search by words serves it.
+
+        Raises:
+            JobLost: The job was cancelled or taken over.
+        """
+        with self._shelf.writing(job) as (session, file):
+            self._shelf.clear(session, file)
+            values = {"state": "processing", "stage": "extracting", "error": None}
+            set_columns(file, values | {"error_code": None, "warnings": [], "embedding": "pending"})
+        self._shelf.publish(file)
+        try:
+            self._read(job, file)
+        except DocumentError as error:
+            if job.stopped.is_set():
+                raise JobLost("The reading was stopped.") from error
+            self._fail(job, error.detail, error.code)
+
+    def _read(self, job: RunningJob, file: StoredFile) -> None:
+        path = self._store.path(file.storage_key)
+        position = 0
+        for piece in parse(path, file.name, seconds=self._seconds, on_stop=job.on_stop):
+            with self._shelf.writing(job) as (session, row):
+                if isinstance(piece, Part):
+                    position = self._shelf.add_part(session, row, piece, position)
+                elif isinstance(piece, Segment):
+                    set_columns(row, {"stage": "indexing"})
+                    self._index.add(session, row.persona_id, row.id, piece)
+                else:
+                    self._ready(session, row, piece, position)
+            if not isinstance(piece, Part):
+                self._shelf.publish(row)
+
+    def _ready(self, session: Session, file: StoredFile, end: End, chunks: int) -> None:
+        if chunks == 0:
+            raise DocumentError(NO_TEXT, code="no_text")
+        set_columns(
+            file,
+            {
+                "state": "ready_with_warnings" if end.warnings else "ready",
+                "stage": "embedding",
+                "media_type": end.media_type,
+                "warnings": list(end.warnings),
+                "page_count": end.page_count,
+                "chunk_count": chunks,
+            },
+        )
+        bump_revision(session, file.persona_id)
+        self._jobs.enqueue(session, "embed", file.id, {})
+
+    def give_up_reading(self, job: RunningJob, error: StudioError) -> None:
+        """Mark the file of a job that failed for good."""
+        self._give_up(job, state="failed", stage="", error=error.detail, error_code=error.code)
+
+    def _fail(self, job: RunningJob, detail: str, code: str) -> None:
+        with self._shelf.writing(job) as (session, file):
+            self._shelf.clear(session, file)
+            values = {"state": "failed", "stage": "", "error": detail[:500], "error_code": code}
+            set_columns(file, values)
+        self._shelf.publish(file)
+
+    def embed(self, job: RunningJob) -> None:
+        """Make the vectors that a ready file lacks, batch by batch.
+
+        Raises:
+            JobAgain: The file had its turn and is not through.
+            ProviderError: The embedder failed; what is done stays done.
+        """
+        size, after, turn_ends = FIRST_BATCH, -1, time.monotonic() + TURN_SECONDS
+        self._shelf.change(job, embedding="running", embedding_error=None)
+        while chunks := self._without_vectors(job.subject_id, after, size):
+            if job.stopped.is_set():
+                raise JobLost("The worker stops.")
+            if time.monotonic() > turn_ends:
+                raise JobAgain("Others get a turn.")
+            began = time.monotonic()
+            self._embed_batch(job, chunks)
+            after = chunks[-1].position
+            if time.monotonic() - began < BATCH_SECONDS / 2:
+                size = min(LARGEST_BATCH, size * 2)
+        self._shelf.change(job, embedding="done", stage="")
+
+    def _embed_batch(self, job: RunningJob, chunks: Sequence[Chunk]) -> None:
+        texts: list[str] = []
+        windows: list[tuple[str, int]] = []
+        for row in chunks:
+            for number, text in enumerate(chunk.windows(row.text)):
+                windows.append((row.id, number))
+                texts.append(f"{row.heading}\n{text}" if row.heading else text)
+        vectors = self._checked(self._embedder.embed_passages(texts), len(texts))
+        with self._shelf.writing(job) as (session, file):
+            model = self._embedder.model
+            self._index.add_vectors(session, file.persona_id, model, windows, vectors)
+            bump_revision(session, file.persona_id)
+
+    def _checked(self, vectors: Vectors, count: int) -> Vectors:
+        if vectors.shape != (count, self._embedder.dimension) or not np.isfinite(vectors).all():
+            raise ProviderError(
+                "The embedding service answered with vectors of another size than asked for. "
+                "Check the embedding model in the settings."
+            )
+        return vectors
+
+    def _without_vectors(self, file_id: str, after: int, limit: int) -> list[Chunk]:
+        done = (
+            select(ChunkVector.id)
+            .where(ChunkVector.chunk_id == Chunk.id, ChunkVector.model == self._embedder.model)
+            .exists()
+        )
+        query = (
+            select(Chunk)
+            .where(Chunk.file_id == file_id, Chunk.position > after, ~done)
+            .order_by(col(Chunk.position))
+            .limit(limit)
+        )
+        with self._database.read() as session:
+            return list(session.exec(query).all())
+
+    def give_up_embedding(self, job: RunningJob, error: StudioError) -> None:
+        """Note that a ready file stays without search by meaning, and why."""
+        self._give_up(job, embedding="failed", stage="", embedding_error=error.detail)
+
+    def _give_up(self, job: RunningJob, **values: str) -> None:
+        """Change the file of a job that is settled already."""
+        with self._database.write() as session:
+            file = session.get(StoredFile, job.subject_id)
+            if file is None:
+                return
+            set_columns(file, {name: value[:500] for name, value in values.items()})
+            session.add(file)
+        self._shelf.publish(file)
+
+
+def queue_missing_vectors(
+    database: Database, jobs: JobQueue, model: str, *, again: bool = False
+) -> int:
+    """Queue embedding for the ready files that lack vectors of `model`; return how many.
+
+    Needed after another embedding model was chosen, or a missing one arrived.
+
+    Args:
+        database: Where the rows are.
+        jobs: Takes the work.
+        model: Name of the vectors that are wanted.
+        again: Also the files whose embedding failed.
+    """
+    lacking = (
+        select(Chunk.file_id)
+        .where(
+            ~select(ChunkVector.id)
+            .where(ChunkVector.chunk_id == Chunk.id, ChunkVector.model == model)
+            .exists()
+        )
+        .distinct()
+    )
+    states = ("done", "failed") if again else ("done",)
+    with database.write() as session:
+        files = session.exec(
+            select(StoredFile).where(
+                col(StoredFile.state).in_(READY_STATES),
+                col(StoredFile.embedding).in_(states),
+                col(StoredFile.id).in_(lacking),
+            )
+        ).all()
+        for file in files:
+            file.embedding = "pending"
+            session.add(file)
+            jobs.enqueue(session, "embed", file.id, {})
+        return len(files)

@@ -1,0 +1,155 @@
+"""Finds the passages for a question: by words and by meaning, fused into one ranking."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from sqlmodel import Session, col, select
+
+from clone_studio.db import Database
+from clone_studio.errors import ProviderError
+from clone_studio.models import Chunk, DocumentPage, StoredFile
+from clone_studio.providers.embeddings.protocol import Embedder, Vectors
+from clone_studio.providers.llm.protocol import Quote
+from clone_studio.providers.search.protocol import Hit, SearchIndex
+from clone_studio.services.knowledge import evidence
+from clone_studio.services.knowledge.analyse import query_terms
+from clone_studio.services.knowledge.fuse import Ranked, fuse
+from clone_studio.services.knowledge.passages import Passage
+from clone_studio.services.spans import SpanRecorder
+
+logger = logging.getLogger(__name__)
+
+QUERY_CHARS = 4000
+MOST_PASSAGES = 50
+POOL = 50
+REMEMBERED_QUERIES = 256
+# After a failure the embedder is left alone for so long, and words alone serve: a service that
+# is down must not delay each question by its time-out.
+PAUSE_SECONDS = 20.0
+
+
+class Retriever:
+    """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads."""
+
+    def __init__(self, database: Database, *, index: SearchIndex, embedder: Embedder) -> None:
+        self._database = database
+        self._index = index
+        self._embedder = embedder
+        self._queries: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+        self._paused_until = 0.0
+
+    def retrieve(
+        self,
+        persona_id: str,
+        query: str,
+        *,
+        limit: int = 6,
+        spans: SpanRecorder | None = None,
+    ) -> list[Passage]:
+        """Return the best passages for `query`, best first.
+
+        Args:
+            persona_id: Whose knowledge; that of others is never looked at.
+            query: The question, understandable without the thread.
+            limit: How many, at most 50.
+            spans: Takes `retrieve.embed`, `retrieve.search` and `retrieve.rerank`.
+        """
+        recorder = spans or SpanRecorder()
+        query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
+        with recorder.span("retrieve.embed"):
+            vector = self._vector_of(query)
+        with recorder.span("retrieve.search"):
+            by_word = self._index.keyword(persona_id, query_terms(query), POOL)
+            by_meaning: list[Hit] = []
+            if vector is not None:
+                by_meaning = self._index.vector(persona_id, self._embedder.model, vector, POOL)
+        with recorder.span("retrieve.rerank"):
+            ranked = fuse(by_word, by_meaning)[:limit]
+            return self._passages(persona_id, ranked)
+
+    def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
+        """Return the sentences of `passages` that answer `question` best, at most four."""
+        return evidence.quotes(question, passages, self._weights(question, passages))
+
+    def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Say whether `passages` hold enough of what `question` is about to answer it."""
+        return evidence.has_answer(question, passages, self._weights(question, passages))
+
+    def _weights(self, question: str, passages: Sequence[Passage]) -> evidence.Weights:
+        if not passages:
+            return evidence.Weights({}, 0)
+        with self._database.read() as session:
+            file = session.get(StoredFile, passages[0].file_id)
+        wanted = query_terms(question[:QUERY_CHARS])
+        if file is None:
+            return evidence.Weights({}, 0)
+        counts = self._index.counts(file.persona_id, wanted)
+        return evidence.Weights(counts.holding, counts.chunks)
+
+    def _vector_of(self, query: str) -> Vectors | None:
+        """Return the query's vector, None while the embedder does not work."""
+        key = f"{self._embedder.model}\n{query}"
+        with self._lock:
+            if key in self._queries:
+                self._queries.move_to_end(key)
+                return self._queries[key]
+        if time.monotonic() < self._paused_until or not query.strip():
+            return None
+        try:
+            vector = self._embedder.embed_query(query)
+        except ProviderError as error:
+            logger.warning("Questions are searched by words only: %s", error.detail)
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            return None
+        with self._lock:
+            self._queries[key] = vector
+            while len(self._queries) > REMEMBERED_QUERIES:
+                self._queries.popitem(last=False)
+        return vector
+
+    def _passages(self, persona_id: str, ranked: Sequence[Ranked]) -> list[Passage]:
+        """Read the rows of what was found; a row that went away in the meantime is left out."""
+        with self._database.read() as session:
+            rows = _rows(session, persona_id, [one.chunk_id for one in ranked])
+        return [_passage(*rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
+
+
+_Row = tuple[Chunk, str, str]
+
+
+def _rows(session: Session, persona_id: str, ids: Iterable[str]) -> dict[str, _Row]:
+    query = (
+        select(Chunk, StoredFile.name, DocumentPage.label)
+        .join(StoredFile, col(StoredFile.id) == col(Chunk.file_id))
+        .join(
+            DocumentPage,
+            (col(DocumentPage.file_id) == col(Chunk.file_id))
+            & (col(DocumentPage.number) == col(Chunk.page)),
+        )
+        .where(
+            col(Chunk.id).in_(list(ids)),
+            Chunk.persona_id == persona_id,
+            col(Chunk.enabled).is_(True),
+        )
+    )
+    return {chunk.id: (chunk, name, label) for chunk, name, label in session.exec(query)}
+
+
+def _passage(chunk: Chunk, file: str, label: str, ranked: Ranked) -> Passage:
+    return Passage(
+        chunk_id=chunk.id,
+        file_id=chunk.file_id,
+        file=file,
+        page=chunk.page,
+        page_label=label,
+        start=chunk.start,
+        end=chunk.end,
+        heading=chunk.heading,
+        text=chunk.text,
+        score=round(ranked.score, 6),
+        ranks=dict(ranked.ranks),
+    )

@@ -1,0 +1,35 @@
+"""Runs durable jobs: plain threads inside the web process, or `python -m clone_studio.worker`."""
+
+import logging
+import signal
+import threading
+
+from clone_studio.bootstrap import Services, services
+from clone_studio.services.job_runner import JobRunner
+
+
+class Worker(JobRunner):
+    """The job threads of one process.
+
+    Embedding a large file takes minutes: it has a thread of its own, so that it never keeps a
+    new file from being read.
+    """
+
+    def __init__(self, studio: Services) -> None:
+        super().__init__(studio.jobs, [("embed",), *[("ingest",)] * studio.settings.ingest_workers])
+
+
+def main() -> None:
+    """Run jobs until a signal ends the process."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    ended = threading.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: ended.set())
+    worker = Worker(services())
+    worker.start()
+    ended.wait()
+    worker.stop()
+
+
+if __name__ == "__main__":
+    main()
