@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from clone_studio.errors import DocumentError
+from clone_studio.providers.processes import frames
+from clone_studio.providers.processes.child import Child
 from clone_studio.providers.search.segment import Segment
-from clone_studio.services.knowledge import frames
-from clone_studio.services.knowledge.child import Child
 from clone_studio.services.knowledge.document import Page, Piece
 
 READER = "clone_studio.services.knowledge.reader"

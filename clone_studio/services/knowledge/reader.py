@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from clone_studio.errors import DocumentError
+from clone_studio.providers.processes import frames
+from clone_studio.providers.processes.child import become_child, end_with_parent
 from clone_studio.providers.search.segment import SEGMENT_CHUNKS, Segment, SegmentBuilder
-from clone_studio.services.knowledge import chunk, frames
+from clone_studio.services.knowledge import chunk
 from clone_studio.services.knowledge.analyse import terms
-from clone_studio.services.knowledge.child import become_child, end_with_parent
 from clone_studio.services.knowledge.document import Piece
 from clone_studio.services.knowledge.extract.reading import Reading
 
