@@ -60,7 +60,7 @@ class ShellState(StudioState):
         self._drop_old_notices()
         path = str(self.router.url.path)
         async with self._reporting():
-            user = await asyncio.to_thread(services().auth.user_for, self._user_id)
+            user = await asyncio.to_thread(services().account.user_for, self._user_id)
             self.person = user.name or user.email
             self.person_letters = initials(self.person)
             await self._read_clones(place_of(path))
