@@ -19,6 +19,7 @@ from clone_studio.bootstrap import Services, services
 from clone_studio.errors import StudioError
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.answer import AnswerState
+from clone_studio.state.base import StudioState
 from clone_studio.state.chat import ChatState
 from clone_studio.state.files import FilesState
 
@@ -159,9 +160,12 @@ class Live:
         message = await asyncio.to_thread(
             studio.conversations.message_for, watch.user_id, watch.subject_id
         )
+        thread = await asyncio.to_thread(
+            studio.conversations.get_for, watch.user_id, message.thread_id
+        )
         async with self._tab(watch) as root:
             if root is not None:
-                await (await root.get_state(ChatState))._settle(message)
+                await (await root.get_state(ChatState))._settle(message, thread)
 
     async def _refresh_files(self, topic: str) -> None:
         """Let every Files page of one clone read its rows again, once for all recent changes."""
@@ -188,7 +192,8 @@ class Live:
             return
         token = rx.BaseStateToken(ident=watch.tab, cls=rx.State)
         async with self._app.modify_state(token) as root:
-            yield root
+            mine = (await root.get_state(StudioState))._session_id == watch.session_id
+            yield root if mine else None
 
     async def _valid(self, watch: Watch) -> bool:
         """Whether the tab's session holds now: asked of the database once a second at most."""

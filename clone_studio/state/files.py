@@ -25,6 +25,7 @@ class FilesState(StudioState):
     clone_name: str = ""
     endpoint: str = ""
     max_bytes: int = 0
+    limit_words: str = ""
     rows: list[FileRow] = []
     has_more: bool = False
     ready: bool = False
@@ -54,6 +55,7 @@ class FilesState(StudioState):
         self.clone, self.clone_name = persona.slug, persona.name
         self.endpoint = f"/api/personas/{persona.id}/files"
         self.max_bytes = services().settings.max_file_bytes
+        self.limit_words = f"{services().settings.max_file_mb} MB"
         WATCHERS.watch(
             Watch(
                 topic=f"persona:{persona.id}",

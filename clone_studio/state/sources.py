@@ -30,6 +30,7 @@ class SourceState(StudioState):
     quote: str = ""
     gone: str = ""
     original: str = ""
+    viewer: str = ""
 
     _cited_page: int = 0
     _cited_span: tuple[int, int] = (0, 0)
@@ -75,16 +76,17 @@ class SourceState(StudioState):
             )
         except NotFound:
             self.gone = "This file was deleted. These are the words the answer relied on."
-            self.original = ""
+            self.original = self.viewer = ""
             return
         self.page, self.page_count = number, max(1, file.page_count)
         is_pdf = file.media_type == "application/pdf"
         address = f"/api/personas/{file.persona_id}/files/{file.id}/content"
         self.original = f"{address}#page={number}" if is_pdf else address
+        start, end = self._cited_span if number == self._cited_page else (0, 0)
+        self.viewer = f"/files/{self.slug}?file={file.id}&page={number}&start={start}&end={end}"
         if not pages:
             return
         self.page_label = page_words({"pageLabel": pages[0].label, "page": number})
-        start, end = self._cited_span if number == self._cited_page else (0, 0)
         text = pages[0].text
         self.before, self.marked, self.after = text[:start], text[start:end], text[end:]
 
