@@ -4,20 +4,14 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.buttons import button, icon_button, link
 from clone_studio.components.chat_times import times
-
-
-def face(name: rx.Var[str] | str, avatar: rx.Var[str] | str) -> rx.Component:
-    """Return the clone's avatar: its emoji or initials, hidden from screen readers."""
-    return rx.el.span(
-        rx.cond(avatar, avatar, name.to(str)[0:1]), class_name="chat-face", aria_hidden="true"
-    )
 
 
 def question_bubble(row: rx.Var[Any]) -> rx.Component:
     """Return the bubble of what the reader asked, as plain text."""
     return rx.el.article(
-        rx.el.h3("You asked", class_name="sr-only"),
+        rx.el.h3("You asked", class_name="only-read"),
         rx.el.div(row.text, class_name="chat-bubble chat-question"),
         class_name="chat-turn chat-turn-user",
     )
@@ -52,7 +46,7 @@ def answer_bubble(
     return rx.el.article(
         who,
         rx.el.div(
-            rx.el.h3(name, " answered", class_name="sr-only"),
+            rx.el.h3(name, " answered", class_name="only-read"),
             rx.el.div(
                 body,
                 rx.cond(row.note, _note(row, unfinished, on_again)),
@@ -73,9 +67,7 @@ def _note(row: rx.Var[Any], unfinished: rx.Var[bool], on_again: Any) -> rx.Compo
         rx.el.span(row.note),
         rx.cond(
             unfinished,
-            rx.el.button(
-                "Try again", type="button", class_name="chat-again", on_click=on_again(row.key)
-            ),
+            button("Try again", icon="rotate-cw", small=True, on_click=on_again(row.key)),
         ),
         class_name="chat-note",
         data_state=row.state,
@@ -104,27 +96,30 @@ def _actions(row: rx.Var[Any], timed: rx.Var[bool], on_times: Any) -> rx.Compone
     return rx.el.div(
         rx.cond(
             row.plain,
-            rx.el.button(
-                rx.icon("copy", size=16, aria_hidden="true"),
-                rx.el.span("Copy", class_name="chat-action-word"),
-                type="button",
-                class_name="chat-action chat-copy",
+            button(
+                "Copy",
+                kind="quiet",
+                icon="copy",
+                small=True,
+                class_name="copies",
                 aria_label="Copy this answer",
                 on_click=rx.set_clipboard(row.plain),
             ),
         ),
-        rx.el.button(
-            rx.icon("timer", size=16, aria_hidden="true"),
-            rx.el.span(row.meta, class_name="chat-action-word"),
-            type="button",
-            class_name="chat-action",
-            aria_expanded=timed,
-            aria_label="Where the time went",
-            title="Where the time went",
-            disabled=~row.has_spans,
-            on_click=on_times(row.key),
+        rx.cond(
+            row.has_spans,
+            button(
+                row.meta,
+                kind="quiet",
+                icon="timer",
+                small=True,
+                class_name="figures",
+                aria_expanded=timed,
+                aria_label=row.meta.to(str) + ", show where the time went",
+                on_click=on_times(row.key),
+            ),
         ),
-        rx.el.time(row.moment, title=row.exact, class_name="chat-moment"),
+        rx.el.time(row.moment, title=row.exact, class_name="meta figures"),
         class_name="chat-actions",
     )
 
@@ -193,7 +188,7 @@ def welcome(
             without_files,
             rx.el.p(
                 "This clone has no files yet, so it has nothing to answer from. ",
-                rx.link("Add its first file", href=files_address),
+                link("Add its first file", to=files_address),
                 class_name="chat-hint",
             ),
         ),
@@ -224,7 +219,7 @@ def composer(
             rx.el.p(problem, id="composer-problem", class_name="chat-problem", role="alert"),
         ),
         rx.el.div(
-            rx.el.label("Your question", html_for="question", class_name="sr-only"),
+            rx.el.label("Your question", html_for="question", class_name="only-read"),
             rx.el.textarea(
                 key=version.to(str),
                 id="question",
@@ -241,19 +236,15 @@ def composer(
             ),
             rx.cond(
                 running,
-                rx.el.button(
-                    rx.icon("square", size=16, aria_hidden="true"),
-                    "Stop",
-                    type="button",
-                    class_name="chat-send chat-stop",
-                    on_click=on_stop,
-                ),
-                rx.el.button(
-                    rx.icon("arrow-up", size=20, aria_hidden="true"),
+                button("Stop", icon="square", class_name="chat-send", on_click=on_stop),
+                icon_button(
+                    "arrow-up",
+                    "Send",
+                    kind="primary",
+                    side="top",
+                    shortcut="Enter",
                     type="submit",
                     class_name="chat-send",
-                    aria_label="Send the question",
-                    title="Send (Enter)",
                 ),
             ),
             class_name="chat-field",

@@ -4,6 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.buttons import button, icon_button, link
+
 
 def thread_list(
     rows: rx.Var[list[Any]],
@@ -50,7 +52,7 @@ def thread_list(
         rx.el.ul(rx.foreach(rows, line), class_name="threads-list"),
         rx.cond(
             has_more,
-            rx.el.button("Older threads", type="button", class_name="quiet-button", on_click=on_more),
+            button("Older threads", kind="quiet", small=True, on_click=on_more),
         ),
         rx.cond(
             rows.length() == 0,
@@ -63,34 +65,32 @@ def _thread(
     row: rx.Var[Any], clone: rx.Var[str], open_id: rx.Var[str], on_rename: Any, on_delete: Any
 ) -> rx.Component:
     return rx.el.div(
-        rx.link(
+        link(
             row.title,
-            href="/chat/" + clone + "/" + row.key.to(str),
+            to="/chat/" + clone + "/" + row.key.to(str),
             class_name="thread-link",
             title=row.title.to(str) + ", " + row.moment.to(str),
             custom_attrs={"aria-current": rx.cond(open_id == row.key, "page", "false")},
         ),
         rx.el.span(
-            rx.el.button(
-                rx.icon("pencil", size=16, aria_hidden="true"),
-                type="button",
-                class_name="icon-button",
-                aria_label="Rename " + row.title.to(str),
-                title="Rename",
-                on_click=on_rename(row.key),
-            ),
-            rx.el.button(
-                rx.icon("trash-2", size=16, aria_hidden="true"),
-                type="button",
-                class_name="icon-button",
-                aria_label="Delete " + row.title.to(str),
-                title="Delete",
-                on_click=on_delete(row.key),
-            ),
+            _act("pencil", "Rename", row, on_rename),
+            _act("trash-2", "Delete", row, on_delete),
             class_name="thread-actions",
         ),
         class_name="thread-line",
         data_open=open_id == row.key,
+    )
+
+
+def _act(icon: str, word: str, row: rx.Var[Any], handler: Any) -> rx.Component:
+    return button(
+        rx.icon(icon, size=16),
+        kind="quiet",
+        small=True,
+        class_name="btn--icon",
+        aria_label=rx.Var.create(word + " ") + row.title.to(str),
+        title=word,
+        on_click=handler(row.key),
     )
 
 
@@ -100,11 +100,12 @@ def _title_form(row: rx.Var[Any], on_save: Any, on_cancel: Any) -> rx.Component:
             name="title",
             default_value=row.title,
             max_length=120,
+            class_name="input",
             auto_focus=True,
             aria_label="Title of the thread",
             on_key_down=lambda key, _info: rx.cond(key == "Escape", on_cancel(), rx.noop()),
         ),
-        rx.el.button("Save", type="submit", class_name="quiet-button"),
+        button("Save", type="submit", small=True),
         on_submit=on_save,
         class_name="thread-form",
     )
@@ -113,16 +114,9 @@ def _title_form(row: rx.Var[Any], on_save: Any, on_cancel: Any) -> rx.Component:
 def undo_line(title: rx.Var[str], on_undo: Any, on_forget: Any) -> rx.Component:
     """Return the line that brings a deleted thread back."""
     return rx.el.div(
-        rx.el.span("Deleted “", title, "”."),
-        rx.el.button("Undo", type="button", class_name="quiet-button", on_click=on_undo),
-        rx.el.button(
-            rx.icon("x", size=16, aria_hidden="true"),
-            type="button",
-            class_name="icon-button",
-            aria_label="Dismiss",
-            title="Dismiss",
-            on_click=on_forget,
-        ),
+        rx.el.span("Deleted “", title, "”.", class_name="one-line grow"),
+        button("Undo", small=True, on_click=on_undo),
+        icon_button("x", "Dismiss", small=True, side="end", on_click=on_forget),
         class_name="threads-undo",
         role="status",
     )

@@ -21,11 +21,11 @@ def times(spans: rx.Var[list[Any]]) -> rx.Component:
                 ),
                 aria_hidden="true",
             ),
-            rx.el.td(span.label, class_name="chat-bar-number"),
+            rx.el.td(span.label, class_name="figures"),
         )
 
     return rx.el.table(
-        rx.el.caption("Where the time went", class_name="sr-only"),
+        rx.el.caption("Where the time went", class_name="only-read"),
         rx.el.tbody(rx.foreach(spans, bar)),
         class_name="chat-times",
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.buttons import button
+
 _PLAIN_TAGS = ("h1", "h2", "h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "code")
 
 
@@ -37,7 +39,7 @@ def _code_block(value: Any, language: Any = "", **_props: Any) -> rx.Component:
     return rx.el.div(
         rx.el.div(
             rx.el.span(language),
-            rx.el.button("Copy", type="button", on_click=rx.set_clipboard(value)),
+            button("Copy", kind="quiet", small=True, on_click=rx.set_clipboard(value)),
             class_name="prose-code-bar",
         ),
         rx.el.pre(rx.el.code(value), tab_index=0),

@@ -4,6 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.buttons import icon_button, link, outward_link
+
 
 def page_text(
     before: rx.Var[str], marked: rx.Var[str], after: rx.Var[str], passage_id: str
@@ -36,20 +38,12 @@ def pager(
     """Return previous, "page 3 of 12" and next; nothing for a document of one page."""
 
     def step(name: str, icon: str, by: int, at_end: rx.Var[bool]) -> rx.Component:
-        return rx.el.button(
-            rx.icon(icon, size=16, aria_hidden="true"),
-            type="button",
-            class_name="icon-button",
-            aria_label=name,
-            title=name,
-            disabled=at_end,
-            on_click=on_turn(by),
-        )
+        return icon_button(icon, name, small=True, disabled=at_end, on_click=on_turn(by))
 
     return rx.el.div(
         step("Previous page", "chevron-left", -1, page <= 1),
         rx.el.span(
-            label, rx.el.small(page.to(str) + " of " + count.to(str)), class_name="pager-label"
+            rx.el.span(label, class_name="one-line"), rx.el.span(page, " of ", count, class_name="meta figures"), class_name="pager__label"
         ),
         step("Next page", "chevron-right", 1, page >= count),
         class_name="pager",
@@ -84,14 +78,7 @@ def source_panel(
         rx.el.header(
             rx.el.span(number, class_name="cite", aria_hidden="true"),
             rx.el.h2(file_name, title=file_name),
-            rx.el.button(
-                rx.icon("x", size=20, aria_hidden="true"),
-                type="button",
-                class_name="icon-button",
-                aria_label="Close the source",
-                title="Close (Esc)",
-                on_click=on_close,
-            ),
+            icon_button("x", "Close the source", shortcut="Esc", side="end", on_click=on_close),
             class_name="source-head",
         ),
         rx.cond(
@@ -103,14 +90,8 @@ def source_panel(
                 navigation,
                 text,
                 rx.el.footer(
-                    rx.link("Open in Files", href=viewer, class_name="quiet-link"),
-                    rx.el.a(
-                        "Open the original",
-                        href=original,
-                        target="_blank",
-                        rel="noopener",
-                        class_name="quiet-link",
-                    ),
+                    link("Open in Files", to=viewer),
+                    outward_link("Open the original", href=original),
                     class_name="source-foot",
                 ),
             ),

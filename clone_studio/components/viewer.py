@@ -4,6 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.buttons import button, button_link, outward_link
+
 
 def viewer(
     name: rx.Var[str],
@@ -25,20 +27,9 @@ def viewer(
     """
     return rx.el.section(
         rx.el.header(
-            rx.link(
-                rx.icon("arrow-left", size=16, aria_hidden="true"),
-                "All files",
-                href=back,
-                class_name="quiet-link",
-            ),
-            rx.el.h2(name, title=name),
-            rx.el.a(
-                "Open the original",
-                href=original,
-                target="_blank",
-                rel="noopener",
-                class_name="quiet-link",
-            ),
+            button_link("All files", to=back, kind="quiet", icon="arrow-left", small=True),
+            rx.el.h2(name, title=name, class_name="one-line grow"),
+            outward_link("Open the original", href=original),
             class_name="viewer-head",
         ),
         rx.el.div(
@@ -72,7 +63,7 @@ def passage_list(
         rx.el.ol(rx.foreach(rows, passage)),
         rx.cond(
             has_more,
-            rx.el.button("More passages", type="button", class_name="quiet-button", on_click=on_more),
+            button("More passages", kind="quiet", small=True, on_click=on_more),
         ),
         class_name="viewer-passages",
         aria_label="Passages",

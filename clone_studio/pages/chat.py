@@ -5,13 +5,16 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components import chat, chat_threads, sources
+from clone_studio.components.buttons import button, button_link, icon_button
 from clone_studio.components.markdown import markdown
+from clone_studio.components.overlays import sheet
+from clone_studio.components.surfaces import avatar, bone, empty_state, loading
 from clone_studio.state.answer import PARTS, AnswerState, part_name
 from clone_studio.state.chat import ChatState
 from clone_studio.state.chat_rows import MessageRow, SpanRow
 from clone_studio.state.composer import ComposerState
 from clone_studio.state.sources import PASSAGE, SourceState
-from clone_studio.state.threads import NEW, ThreadsState
+from clone_studio.state.threads import ThreadsState
 
 ROUTE = "/chat/[slug]/[[thread]]"
 
@@ -43,7 +46,7 @@ def bubble(row: rx.Var[MessageRow], timed: rx.Var[bool]) -> rx.Component:
 
 
 def _face() -> rx.Component:
-    return chat.face(ChatState.clone_name, ChatState.clone_avatar)
+    return avatar(ChatState.clone_avatar, ChatState.clone_hue)
 
 
 def _bubble(row: rx.Var[Any]) -> rx.Component:
@@ -64,12 +67,7 @@ def _messages() -> rx.Component:
     return rx.fragment(
         rx.cond(
             ChatState.has_earlier,
-            rx.el.button(
-                "Earlier messages",
-                type="button",
-                class_name="quiet-button chat-earlier",
-                on_click=ChatState.earlier,
-            ),
+            button("Earlier messages", kind="quiet", small=True, on_click=ChatState.earlier),
         ),
         rx.cond(
             empty & (AnswerState.message_id == ""),
@@ -112,15 +110,11 @@ def _composer() -> rx.Component:
     )
 
 
-def _threads() -> rx.Component:
+def _threads(*beside: rx.Component) -> rx.Component:
     return rx.el.nav(
         rx.el.div(
-            rx.link(
-                rx.icon("plus", size=16, aria_hidden="true"),
-                "New thread",
-                href="/chat/" + ChatState.clone + "/" + NEW,
-                class_name="thread-new",
-            ),
+            button_link("New thread", to=ChatState.new_address, icon="plus", small=True),
+            *beside,
             class_name="threads-head",
         ),
         rx.cond(
@@ -153,16 +147,11 @@ def _source() -> rx.Component:
             sources.pager(
                 SourceState.page, SourceState.page_count, SourceState.page_label, SourceState.turn
             ),
-            rx.el.p(SourceState.page_label, class_name="pager-label"),
+            rx.el.p(SourceState.page_label, class_name="pager__label"),
         ),
         rx.cond(
             SourceState.marked == "",
-            rx.el.button(
-                "Back to the passage",
-                type="button",
-                class_name="quiet-button",
-                on_click=SourceState.back_to_mark,
-            ),
+            button("Back to the passage", small=True, on_click=SourceState.back_to_mark),
         ),
         class_name="source-navigation",
     )
@@ -184,19 +173,17 @@ def _source() -> rx.Component:
     )
 
 
+def _unfold(width: str, handler: Any) -> rx.Component:
+    return rx.el.div(
+        button("Threads", kind="quiet", icon="panel-left-open", small=True, on_click=handler),
+        class_name=f"chat-unfold chat-unfold--{width}",
+    )
+
+
 def _conversation() -> rx.Component:
     return rx.el.section(
-        rx.el.div(
-            rx.el.button(
-                rx.icon("panel-left", size=16, aria_hidden="true"),
-                rx.el.span("Threads"),
-                type="button",
-                class_name="quiet-button",
-                aria_expanded=~ThreadsState.collapsed,
-                on_click=ThreadsState.toggle,
-            ),
-            class_name="chat-bar-top",
-        ),
+        _unfold("wide", ThreadsState.toggle),
+        _unfold("narrow", ThreadsState.set_sheet(True)),
         # The scroller runs from its end: it stays there while text grows, and keeps its
         # place for a reader who has scrolled up. Its one child keeps the usual order.
         rx.el.div(
@@ -206,26 +193,26 @@ def _conversation() -> rx.Component:
             role="region",
             aria_label="Conversation",
         ),
-        rx.el.p(ChatState.spoken, class_name="sr-only", role="status"),
+        rx.el.p(ChatState.spoken, class_name="only-read", role="status"),
         _composer(),
         class_name="chat-conversation",
     )
 
 
 def _missing() -> rx.Component:
-    return rx.el.section(
-        rx.el.h2(ChatState.missing),
-        rx.link("Begin a new thread", href="/chat/" + rx.State.slug.to(str) + "/" + NEW),
-        class_name="chat-missing",
+    return empty_state(
+        "message-circle-off",
+        ChatState.missing,
+        "Look in the list of threads, or ask something new.",
+        button_link("New thread", to=ChatState.new_address, icon="plus"),
     )
 
 
 def _skeleton() -> rx.Component:
-    return rx.el.div(
-        rx.el.div(class_name="skeleton chat-skeleton-question"),
-        rx.el.div(class_name="skeleton chat-skeleton-answer"),
+    return loading(
+        rx.el.div(bone(height="44px"), class_name="chat-bone-question"),
+        bone("90%", "140px"),
         class_name="chat-column",
-        aria_hidden="true",
     )
 
 
@@ -242,7 +229,26 @@ def content() -> rx.Component:
             rx.cond(
                 ChatState.missing,
                 _missing(),
-                rx.fragment(_threads(), _conversation(), _source()),
+                rx.fragment(
+                    _threads(
+                        icon_button(
+                            "panel-left-close",
+                            "Fold the threads away",
+                            small=True,
+                            side="end",
+                            on_click=ThreadsState.toggle,
+                        )
+                    ),
+                    _conversation(),
+                    _source(),
+                    sheet(
+                        "Threads",
+                        _threads(),
+                        is_open=ThreadsState.sheet,
+                        on_open_change=ThreadsState.set_sheet,
+                        side="left",
+                    ),
+                ),
             ),
             _skeleton(),
         ),

@@ -3,6 +3,8 @@
 import reflex as rx
 
 from clone_studio.components import files, sources, viewer
+from clone_studio.components.buttons import button, button_link
+from clone_studio.components.surfaces import bone, empty_state, loading
 from clone_studio.components.upload import uploader
 from clone_studio.state.files import FilesState
 from clone_studio.state.viewer import PASSAGE, ViewerState
@@ -10,37 +12,17 @@ from clone_studio.state.viewer import PASSAGE, ViewerState
 ROUTE = "/files/[slug]"
 
 
-def _head() -> rx.Component:
-    return rx.el.header(
-        rx.el.div(
-            rx.el.h1("Files"),
-            rx.el.p(
-                "What ", FilesState.clone_name, " answers from. PDF, text and Markdown, up to ",
-                FilesState.limit_words, " each.",
-                class_name="page-lead",
-            ),
-        ),
-        class_name="files-head",
-    )
-
-
 def _empty() -> rx.Component:
-    return rx.el.section(
-        rx.icon("file-up", size=20, aria_hidden="true"),
-        rx.el.h2("Drop a document anywhere on this page"),
-        rx.el.p(
-            "The clone answers only from what is here. Begin with one good document: "
-            "a book, a manual, a set of notes."
-        ),
-        class_name="files-empty",
+    return empty_state(
+        "file-up",
+        "Drop a document anywhere on this page",
+        "The clone answers only from what is here. Begin with one good document: "
+        "a book, a manual, a set of notes.",
     )
-
-
-def _nothing_found() -> rx.Component:
-    return rx.el.p("No file matches. Change the words or the state above.", class_name="files-none")
 
 
 def _rows() -> rx.Component:
+    none_found = empty_state("search-x", "No file matches", "Change the words or the state above.")
     return rx.cond(
         FilesState.rows.length() > 0,
         files.file_table(
@@ -50,13 +32,20 @@ def _rows() -> rx.Component:
             FilesState.cancel,
             FilesState.ask_delete,
         ),
-        rx.cond(FilesState.filters, _nothing_found(), _empty()),
+        rx.cond(FilesState.filters, none_found, _empty()),
     )
 
 
 def _table() -> rx.Component:
     return rx.el.div(
-        _head(),
+        rx.el.p(
+            "What ",
+            FilesState.clone_name,
+            " answers from. PDF, plain text and Markdown, up to ",
+            FilesState.limit_words,
+            " each; drop them anywhere on this page.",
+            class_name="muted files-lead",
+        ),
         uploader(
             FilesState.endpoint,
             FilesState.max_bytes,
@@ -72,16 +61,16 @@ def _table() -> rx.Component:
                 FilesState.filter_state,
             ),
         ),
-        rx.cond(
-            FilesState.asking_id,
-            files.delete_question(FilesState.asking_name, FilesState.delete, FilesState.keep),
+        files.delete_question(
+            FilesState.asking_name,
+            FilesState.asking_id != "",
+            FilesState.delete,
+            FilesState.keep,
         ),
         _rows(),
         rx.cond(
             FilesState.has_more,
-            rx.el.button(
-                "Show more files", type="button", class_name="quiet-button", on_click=FilesState.more
-            ),
+            button("Show more files", kind="quiet", on_click=FilesState.more),
         ),
         class_name="files",
     )
@@ -106,29 +95,28 @@ def _viewer() -> rx.Component:
     )
 
 
-def _missing(words: rx.Var[str], way: rx.Component) -> rx.Component:
-    return rx.el.section(rx.el.h2(words), way, class_name="files-empty")
+def _missing(words: rx.Var[str], label: str, to: rx.Var[str] | str) -> rx.Component:
+    return empty_state(
+        "file-question", words, "Look among the others.", button_link(label, to=to)
+    )
 
 
 def _skeleton() -> rx.Component:
-    return rx.el.div(
-        *[rx.el.div(class_name="skeleton files-skeleton") for _ in range(5)],
-        class_name="files",
-        aria_hidden="true",
+    return loading(
+        bone("40%"), *[bone(height="44px") for _ in range(5)], class_name="files stack"
     )
 
 
 def content() -> rx.Component:
     """Return the page without its frame."""
-    all_files = rx.link("All files", href="/files/" + FilesState.clone)
     return rx.cond(
         FilesState.ready,
         rx.cond(
             FilesState.missing,
-            _missing(FilesState.missing, rx.link("All clones", href="/clones")),
+            _missing(FilesState.missing, "All clones", "/clones"),
             rx.cond(
                 ViewerState.missing,
-                _missing(ViewerState.missing, all_files),
+                _missing(ViewerState.missing, "All files", "/files/" + FilesState.clone),
                 rx.cond(ViewerState.file_id, _viewer(), _table()),
             ),
         ),

@@ -39,6 +39,8 @@ class ChatState(StudioState):
     clone: str = ""
     clone_name: str = ""
     clone_avatar: str = ""
+    clone_hue: str = "0"
+    new_address: str = ""
     purpose: str = ""
     greeting: str = ""
     examples: list[str] = []
@@ -76,6 +78,7 @@ class ChatState(StudioState):
             await self._open_thread("" if thread == NEW else thread)
         except NotFound:
             self.missing = "This thread is not here. It may have been deleted."
+            self.new_address = f"/chat/{slug}/{NEW}"
             self.ready = True
         return None
 
@@ -83,7 +86,8 @@ class ChatState(StudioState):
         """Show whose chat it is, and the question that was begun for this clone."""
         self.clone = persona.slug
         self.clone_name = persona.name
-        self.clone_avatar = persona.avatar
+        self.clone_avatar = persona.avatar or persona.name[:1]
+        self.new_address = f"/chat/{persona.slug}/{NEW}"
         self.purpose = persona.purpose
         self.greeting = persona.greeting
         self.examples = list(persona.example_questions)[:6]

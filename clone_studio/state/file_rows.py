@@ -11,6 +11,12 @@ STATE_WORDS = {
     "ready_with_warnings": "Ready with warnings",
     "failed": "Failed",
 }
+TONES = {
+    "processing": "busy",
+    "ready": "success",
+    "ready_with_warnings": "warning",
+    "failed": "danger",
+}
 STAGE_WORDS = {
     "queued": "waiting for its turn",
     "extract": "reading the text",
@@ -37,6 +43,7 @@ class FileRow:
     added_exact: str = ""
     state: str = "processing"
     words: str = ""
+    tone: str = "busy"
     stage: str = ""
     elapsed: int = 0
     detail: str = ""
@@ -60,6 +67,7 @@ def file_row(info: FileInfo, now: datetime | None = None) -> FileRow:
         added_exact=info.created_at.strftime("%d %B %Y, %H:%M UTC"),
         state=info.state,
         words=STATE_WORDS.get(info.state, info.state),
+        tone=TONES.get(info.state, "neutral"),
         stage=STAGE_WORDS.get(info.stage, info.stage) if processing else "",
         elapsed=int(info.stage_seconds) if processing else 0,
         detail=info.error or " ".join(info.warnings),

@@ -130,9 +130,10 @@ class FilesState(StudioState):
             self.asking_id, self.asking_name = row.key, row.name
 
     @rx.event
-    def keep(self):
-        """Delete nothing."""
-        self.asking_id = ""
+    def keep(self, is_open: bool):
+        """Delete nothing: the question was closed."""
+        if not is_open:
+            self.asking_id = ""
 
     @rx.event
     async def delete(self):
