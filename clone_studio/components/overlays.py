@@ -80,7 +80,7 @@ def sheet(
     show_title: bool = True,
 ) -> rx.Component:
     """Return a panel that slides in from a side and covers the page behind it."""
-    heading = radix.DialogTitle.create(title, class_name="dialog__title" if show_title else "only-read")
+    heading = radix.DialogTitle.create(title, class_name="dialog__title" if show_title else "sr-only")
     head = rx.el.div(
         heading,
         dialog_close(icon_button("x", "Close", side="end")),
@@ -166,9 +166,10 @@ def menu_item(
     return _MenuItem.create(*mark, *children, class_name=look, on_select=on_select, **props)
 
 
-def menu_link(target: rx.Component) -> rx.Component:
+def menu_link(target: rx.Component, keep_open: bool = False) -> rx.Component:
     """Return an entry that is a link; make `target` with `link(..., class_name="menu__item")`."""
-    return _MenuItem.create(target, as_child=True)
+    props = {"on_select": rx.prevent_default} if keep_open else {}
+    return _MenuItem.create(target, as_child=True, **props)
 
 
 def menu_line() -> rx.Component:

@@ -109,7 +109,7 @@ def bone(width: str = "100%", height: str = "12px", **props: Any) -> rx.Componen
 def loading(*children: Any, label: str = "Loading", **props: Any) -> rx.Component:
     """Return a skeleton: bones in the shape of what comes, named for screen readers."""
     return rx.el.div(
-        rx.el.span(label, class_name="only-read", role="status"), *children, aria_busy="true", **props
+        rx.el.span(label, class_name="sr-only", role="status"), *children, aria_busy="true", **props
     )
 
 
