@@ -87,6 +87,14 @@ class Settings(BaseSettings):
         return f"http://{host}:{self.port}"
 
     @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins whose pages may call the studio: its own address, by each name it has here."""
+        local = self.host in {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"}  # noqa: S104
+        names = ("127.0.0.1", "localhost", "[::1]") if local else ()
+        own = (f"http://{name}:{self.port}" for name in names)
+        return tuple(dict.fromkeys((self.base_url, *own)))
+
+    @property
     def max_file_bytes(self) -> int:
         """Largest upload accepted, in bytes."""
         return self.max_file_mb * MEBIBYTE

@@ -1,0 +1,16 @@
+"""Makes a one-time sign-in link: `python -m clone_studio.link`."""
+
+import sys
+
+from clone_studio.bootstrap import services
+
+
+def sign_in_link() -> str:
+    """Return the full address of a new link; it signs its first user in, once."""
+    studio = services()
+    token = studio.auth.make_link()
+    return f"{studio.settings.base_url}/sign-in?link={token}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{sign_in_link()}\n")
