@@ -60,13 +60,17 @@ class ShellState(StudioState):
         self._drop_old_notices()
         path = str(self.router.url.path)
         async with self._reporting():
-            user = await asyncio.to_thread(services().auth.user_for, self._user_id)
-            self.person = user.name or user.email
-            self.person_letters = initials(self.person)
+            await self._read_person()
             await self._read_clones(place_of(path))
         if is_page(path):
             self.last_page = path
         return ShellState.check_health
+
+    async def _read_person(self) -> None:
+        """Read who is signed in."""
+        user = await asyncio.to_thread(services().account.user_for, self._user_id)
+        self.person = user.name or user.email
+        self.person_letters = initials(self.person)
 
     async def _read_clones(self, place: Place) -> None:
         """Read the clones again and settle which one is active here."""
