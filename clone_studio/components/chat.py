@@ -139,9 +139,7 @@ def running_answer(
                 rx.cond(
                     waiting,
                     rx.el.div(
-                        rx.el.span(),
-                        rx.el.span(),
-                        rx.el.span(),
+                        rx.el.span(), rx.el.span(), rx.el.span(),
                         class_name="chat-dots",
                         role="img",
                         aria_label="Looking through the files",
@@ -172,9 +170,7 @@ def welcome(
 
     def example(question: rx.Var[str]) -> rx.Component:
         return rx.el.li(
-            rx.el.button(
-                question, type="button", class_name="chat-example", on_click=on_ask(question)
-            )
+            rx.el.button(question, type="button", class_name="chat-example", on_click=on_ask(question))
         )
 
     return rx.el.section(
@@ -185,9 +181,7 @@ def welcome(
         rx.cond(
             examples.length() > 0,
             rx.el.ul(
-                rx.foreach(examples, example),
-                class_name="chat-examples",
-                aria_label="Questions to begin with",
+                rx.foreach(examples, example), class_name="chat-examples", aria_label="Questions to begin with"
             ),
         ),
         rx.cond(

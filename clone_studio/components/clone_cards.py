@@ -43,11 +43,7 @@ def clone_card(row: Any, *, busy: rx.Var[str], on_duplicate: Any, on_delete: Any
             avatar(row.letters, row.hue, "large"),
             rx.el.div(
                 rx.el.h2(
-                    link(
-                        row.name,
-                        to=rx.Var.create("/chat/") + row.slug,
-                        class_name="clone-card__open",
-                    ),
+                    link(row.name, to=rx.Var.create("/chat/") + row.slug, class_name="clone-card__open"),
                     class_name="clone-card__name one-line",
                 ),
                 _marks(row),
@@ -81,10 +77,7 @@ def _marks(row: Any) -> rx.Component:
         rx.cond(
             row.consent,
             rx.el.span(
-                rx.icon("shield-check", size=12),
-                "Consent ",
-                row.consent,
-                class_name="meta row tight",
+                rx.icon("shield-check", size=12), "Consent ", row.consent, class_name="meta row tight"
             ),
             rx.fragment(),
         ),

@@ -80,9 +80,7 @@ def sheet(
     show_title: bool = True,
 ) -> rx.Component:
     """Return a panel that slides in from a side and covers the page behind it."""
-    heading = radix.DialogTitle.create(
-        title, class_name="dialog__title" if show_title else "sr-only"
-    )
+    heading = radix.DialogTitle.create(title, class_name="dialog__title" if show_title else "sr-only")
     head = rx.el.div(
         heading,
         dialog_close(icon_button("x", "Close", side="end")),
@@ -142,9 +140,7 @@ class _MenuSeparator(_MenuPart):
     alias = "MenuSeparator"
 
 
-def menu(
-    trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start"
-) -> rx.Component:
+def menu(trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start") -> rx.Component:
     """Return a menu that `trigger` opens.
 
     The trigger must not have an `on_click` of its own. Items come from `menu_item`,

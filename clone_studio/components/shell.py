@@ -72,7 +72,9 @@ def shell(
         _rail(frame, kind),
         rx.el.main(
             _page_head(state, title, of_clone, crumbs, actions, phone_actions),
-            rx.error_boundary(rx.el.div(*children, class_name=body), fallback_render=_broken()),
+            rx.error_boundary(
+                rx.el.div(*children, class_name=body), fallback_render=_broken()
+            ),
             id="page",
             class_name="page page--fixed" if fixed else "page",
             tab_index=-1,

@@ -39,7 +39,9 @@ def page_text(
     )
 
 
-def pager(page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: Any) -> rx.Component:
+def pager(
+    page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: Any
+) -> rx.Component:
     """Return previous, "page 3 of 12" and next; nothing for a document of one page."""
 
     def step(name: str, icon: str, by: int, at_end: rx.Var[bool]) -> rx.Component:
@@ -48,9 +50,7 @@ def pager(page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: An
     return rx.el.div(
         step("Previous page", "chevron-left", -1, page <= 1),
         rx.el.span(
-            rx.el.span(label, class_name="one-line"),
-            rx.el.span(page, " of ", count, class_name="meta figures"),
-            class_name="pager__label",
+            rx.el.span(label, class_name="one-line"), rx.el.span(page, " of ", count, class_name="meta figures"), class_name="pager__label"
         ),
         step("Next page", "chevron-right", 1, page >= count),
         class_name="pager",
@@ -90,7 +90,9 @@ def source_panel(
         ),
         rx.cond(
             gone,
-            rx.el.div(rx.el.p(gone), rx.el.blockquote(quote), class_name="source-gone"),
+            rx.el.div(
+                rx.el.p(gone), rx.el.blockquote(quote), class_name="source-gone"
+            ),
             rx.fragment(
                 navigation,
                 text,

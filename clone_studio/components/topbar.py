@@ -19,9 +19,7 @@ def topbar(state: Any, search: Any) -> rx.Component:
         search: The search dialog's.
     """
     return rx.el.header(
-        icon_button(
-            "menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"
-        ),
+        icon_button("menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"),
         link(
             brand_mark(),
             rx.el.span(
@@ -51,14 +49,8 @@ def brand_mark() -> rx.Component:
     return rx.el.svg(
         rx.el.svg.rect(x="1", y="1", width="15", height="15", rx="5", fill="var(--text)"),
         rx.el.svg.rect(
-            x="8",
-            y="8",
-            width="15",
-            height="15",
-            rx="5",
-            fill="var(--accent)",
-            stroke="var(--rail)",
-            stroke_width="2",
+            x="8", y="8", width="15", height="15", rx="5", fill="var(--accent)",
+            stroke="var(--rail)", stroke_width="2",
         ),
         class_name="brand__mark",
         view_box="0 0 24 24",
@@ -143,11 +135,7 @@ def _account(state: Any) -> rx.Component:
     # Signing out is a form post: only an answer of the server can take the cookie back. The
     # menu stays open on it, because a button that leaves the page no longer submits its form.
     sign_out = rx.el.button(
-        rx.icon("log-out", size=16),
-        "Sign out",
-        type="submit",
-        form="sign-out",
-        class_name="menu__item",
+        rx.icon("log-out", size=16), "Sign out", type="submit", form="sign-out", class_name="menu__item"
     )
     return rx.fragment(
         rx.el.form(id="sign-out", method="post", action=SIGN_OUT, hidden=True),

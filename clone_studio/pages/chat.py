@@ -222,7 +222,9 @@ def content() -> rx.Component:
     """Return the page without its frame."""
     return rx.el.div(
         rx.window_event_listener(
-            on_key_down=lambda key, _info: rx.cond(key == "Escape", SourceState.close(), rx.noop())
+            on_key_down=lambda key, _info: rx.cond(
+                key == "Escape", SourceState.close(), rx.noop()
+            )
         ),
         rx.cond(
             ChatState.ready,

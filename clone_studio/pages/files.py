@@ -84,9 +84,7 @@ def _viewer() -> rx.Component:
         sources.pager(
             ViewerState.page, ViewerState.page_count, ViewerState.label, ViewerState.turn
         ),
-        sources.page_text(
-            ViewerState.before, ViewerState.marked, ViewerState.after, ViewerState.place
-        ),
+        sources.page_text(ViewerState.before, ViewerState.marked, ViewerState.after, ViewerState.place),
         viewer.passage_list(
             ViewerState.chunks,
             ViewerState.chunk_count,
@@ -99,11 +97,15 @@ def _viewer() -> rx.Component:
 
 
 def _missing(words: rx.Var[str], label: str, to: rx.Var[str] | str) -> rx.Component:
-    return empty_state("file-question", words, "Look among the others.", button_link(label, to=to))
+    return empty_state(
+        "file-question", words, "Look among the others.", button_link(label, to=to)
+    )
 
 
 def _skeleton() -> rx.Component:
-    return loading(bone("40%"), *[bone(height="44px") for _ in range(5)], class_name="files stack")
+    return loading(
+        bone("40%"), *[bone(height="44px") for _ in range(5)], class_name="files stack"
+    )
 
 
 def content() -> rx.Component:

@@ -25,9 +25,7 @@ def view() -> rx.Component:
     sections = rx.el.div(
         section("Account", "Who you are in the studio.", account_form(state), anchor="account"),
         section(
-            "Password",
-            "Another way in, beside one-time links.",
-            password_form(state),
+            "Password", "Another way in, beside one-time links.", password_form(state),
             anchor="password",
         ),
         section(
@@ -39,11 +37,8 @@ def view() -> rx.Component:
         ),
         section("Appearance", "For this browser.", color_mode_choice(), anchor="appearance"),
         section(
-            "Health",
-            "The parts of the studio, and what they need.",
-            health(state),
-            anchor="health",
-            action=again,
+            "Health", "The parts of the studio, and what they need.", health(state),
+            anchor="health", action=again,
         ),
         class_name="sections",
     )

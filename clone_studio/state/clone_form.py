@@ -145,9 +145,7 @@ class CloneFormState(StudioState):
             else:
                 saved = await asyncio.to_thread(studio.personas.create, self._user_id, changes)
         except InvalidInput as error:
-            self.errors = {
-                (error.field or "name").replace("retrieval.limit", "passages"): error.detail
-            }
+            self.errors = {(error.field or "name").replace("retrieval.limit", "passages"): error.detail}
             return None
         except Conflict as error:
             self.errors = {"slug" if self.editing else "name": error.detail}

@@ -151,7 +151,9 @@ class SettingsState(StudioState):
     async def end_session(self, session_id: str):
         """Sign out in one other place."""
         async with self._reporting():
-            await asyncio.to_thread(services().account.end_session, self._user_id, str(session_id))
+            await asyncio.to_thread(
+                services().account.end_session, self._user_id, str(session_id)
+            )
             self._notify("That place is signed out.")
         await self._read_places()
 
