@@ -18,21 +18,17 @@ def topbar(state: Any, search: Any) -> rx.Component:
         state: The frame's vars and handlers.
         search: The search dialog's.
     """
+    opener = icon_button(
+        "menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"
+    )
     return rx.el.header(
-        icon_button("menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"),
-        link(
-            brand_mark(),
-            rx.el.span(
-                rx.el.span("Penng ", class_name="brand__word--first"),
-                "Clone Studio",
-                class_name="brand__word",
-            ),
-            to="/clones",
-            class_name="brand",
-            aria_label="Penng Clone Studio, all clones",
+        rx.el.div(
+            opener,
+            _brand(),
+            rx.el.span(class_name="topbar__cut", aria_hidden="true"),
+            _switcher(state),
+            class_name="topbar__start",
         ),
-        rx.el.span(class_name="topbar__cut", aria_hidden="true"),
-        _switcher(state),
         _search_button(search),
         rx.el.div(
             rx.el.span(state.model, class_name="model-label one-line", title=state.model_note),
@@ -41,6 +37,20 @@ def topbar(state: Any, search: Any) -> rx.Component:
             class_name="topbar__end",
         ),
         class_name="topbar",
+    )
+
+
+def _brand() -> rx.Component:
+    return link(
+        brand_mark(),
+        rx.el.span(
+            rx.el.span("Penng ", class_name="brand__word--first"),
+            "Clone Studio",
+            class_name="brand__word",
+        ),
+        to="/clones",
+        class_name="brand",
+        aria_label="Penng Clone Studio, all clones",
     )
 
 
