@@ -11,7 +11,7 @@ from clone_studio.components.chat_times import times
 def question_bubble(row: rx.Var[Any]) -> rx.Component:
     """Return the bubble of what the reader asked, as plain text."""
     return rx.el.article(
-        rx.el.h3("You asked", class_name="only-read"),
+        rx.el.h3("You asked", class_name="sr-only"),
         rx.el.div(row.text, class_name="chat-bubble chat-question"),
         class_name="chat-turn chat-turn-user",
     )
@@ -46,7 +46,7 @@ def answer_bubble(
     return rx.el.article(
         who,
         rx.el.div(
-            rx.el.h3(name, " answered", class_name="only-read"),
+            rx.el.h3(name, " answered", class_name="sr-only"),
             rx.el.div(
                 body,
                 rx.cond(row.note, _note(row, unfinished, on_again)),
@@ -219,7 +219,7 @@ def composer(
             rx.el.p(problem, id="composer-problem", class_name="chat-problem", role="alert"),
         ),
         rx.el.div(
-            rx.el.label("Your question", html_for="question", class_name="only-read"),
+            rx.el.label("Your question", html_for="question", class_name="sr-only"),
             rx.el.textarea(
                 key=version.to(str),
                 id="question",

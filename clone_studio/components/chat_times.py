@@ -25,7 +25,7 @@ def times(spans: rx.Var[list[Any]]) -> rx.Component:
         )
 
     return rx.el.table(
-        rx.el.caption("Where the time went", class_name="only-read"),
+        rx.el.caption("Where the time went", class_name="sr-only"),
         rx.el.tbody(rx.foreach(spans, bar)),
         class_name="chat-times",
     )

@@ -34,15 +34,15 @@ def file_table(
         return rx.el.tr(
             rx.el.td(_name(row, clone), class_name="file-name-cell"),
             rx.el.td(_state(row), class_name="file-state-cell"),
-            _figure("pages", row.pages),
-            _figure("passages", row.chunks),
-            _figure("", row.size),
+            _figure(row.pages, row.pages_unit),
+            _figure(row.chunks, row.chunks_unit),
+            _figure(row.size, ""),
             rx.el.td(rx.el.time(row.added, title=row.added_exact), class_name="file-added"),
             rx.el.td(_actions(row, on_retry, on_cancel, on_delete), class_name="file-actions-cell"),
             key=row.key,
         )
 
-    heads = [*HEADS, rx.el.span("Actions", class_name="only-read")]
+    heads = [*HEADS, rx.el.span("Actions", class_name="sr-only")]
     return rx.el.div(table(heads, rx.foreach(rows, line), "Files"), class_name="file-table")
 
 
@@ -59,10 +59,14 @@ def _name(row: rx.Var[Any], clone: rx.Var[str]) -> rx.Component:
     )
 
 
-def _figure(unit: str, value: rx.Var[str]) -> rx.Component:
+def _figure(value: rx.Var[str], unit: rx.Var[str] | str) -> rx.Component:
+    """A number; its unit shows where the table's head does not."""
     return rx.el.td(
-        rx.cond(value, value, "–"),
-        rx.el.span(unit, class_name="file-unit") if unit else rx.fragment(),
+        rx.cond(
+            value,
+            rx.fragment(value, rx.el.span(unit, class_name="file-unit")),
+            rx.el.span("–", class_name="file-none"),
+        ),
         class_name="number file-figure",
     )
 

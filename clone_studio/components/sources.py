@@ -7,23 +7,30 @@ import reflex as rx
 from clone_studio.components.buttons import icon_button, link, outward_link
 
 
+class Passage(rx.Component):
+    """A marked passage that comes into view whenever `place` changes."""
+
+    library = "$/public/components/passage.jsx"
+    tag = "Passage"
+
+    text: rx.Var[str]
+    place: rx.Var[int]
+
+
 def page_text(
-    before: rx.Var[str], marked: rx.Var[str], after: rx.Var[str], passage_id: str
+    before: rx.Var[str], marked: rx.Var[str], after: rx.Var[str], place: rx.Var[int]
 ) -> rx.Component:
-    """Return a page's text. The marked passage takes the focus, which brings it into view.
+    """Return a page's text with a passage marked and in view.
 
     Args:
         before: The text up to the passage.
         marked: The passage, empty for none.
         after: The rest.
-        passage_id: Its element's id, by which a handler moves the focus there.
+        place: Changes each time the passage is asked for.
     """
     return rx.el.div(
         before,
-        rx.cond(
-            marked,
-            rx.el.mark(marked, id=passage_id, tab_index=-1, class_name="passage"),
-        ),
+        rx.cond(marked, Passage.create(text=marked, place=place)),
         after,
         class_name="page-text",
         tab_index=0,

@@ -5,15 +5,16 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components import chat, chat_threads, sources
-from clone_studio.components.buttons import button, button_link, icon_button
+from clone_studio.components.buttons import button, button_link, icon_button, link
 from clone_studio.components.markdown import markdown
 from clone_studio.components.overlays import sheet
 from clone_studio.components.surfaces import avatar, bone, empty_state, loading
+from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.answer import PARTS, AnswerState, part_name
 from clone_studio.state.chat import ChatState
 from clone_studio.state.chat_rows import MessageRow, SpanRow
 from clone_studio.state.composer import ComposerState
-from clone_studio.state.sources import PASSAGE, SourceState
+from clone_studio.state.sources import SourceState
 from clone_studio.state.threads import ThreadsState
 
 ROUTE = "/chat/[slug]/[[thread]]"
@@ -46,11 +47,11 @@ def bubble(row: rx.Var[MessageRow], timed: rx.Var[bool]) -> rx.Component:
 
 
 def _face() -> rx.Component:
-    return avatar(ChatState.clone_avatar, ChatState.clone_hue)
+    return avatar(ChatState.clone_letters, ChatState.clone_hue)
 
 
 def _bubble(row: rx.Var[Any]) -> rx.Component:
-    return bubble(row=row, timed=ChatState.timed_id == row.key, key=row.key)
+    return rx.fragment(bubble(row=row, timed=ChatState.timed_id == row.key), key=row.key)
 
 
 def _running() -> rx.Component:
@@ -93,7 +94,8 @@ def _composer() -> rx.Component:
         ChatState.quoting,
         rx.el.span(
             rx.icon("quote", size=16, aria_hidden="true"),
-            "Quoting mode: answers are passages from the files. Set OPENAI_API_KEY to have them written.",
+            "Quoting mode: answers are quotes from the files. ",
+            link("Connect a model", to="/settings#models"),
             class_name="chat-mode",
         ),
     )
@@ -162,7 +164,7 @@ def _source() -> rx.Component:
             SourceState.file_name,
             navigation,
             sources.page_text(
-                SourceState.before, SourceState.marked, SourceState.after, PASSAGE
+                SourceState.before, SourceState.marked, SourceState.after, SourceState.place
             ),
             SourceState.gone,
             SourceState.quote,
@@ -193,7 +195,7 @@ def _conversation() -> rx.Component:
             role="region",
             aria_label="Conversation",
         ),
-        rx.el.p(ChatState.spoken, class_name="only-read", role="status"),
+        rx.el.p(ChatState.spoken, class_name="sr-only", role="status"),
         _composer(),
         class_name="chat-conversation",
     )
@@ -256,3 +258,13 @@ def content() -> rx.Component:
         data_threads=rx.cond(ThreadsState.collapsed, "closed", "open"),
         data_source=rx.cond(SourceState.shown, "open", "closed"),
     )
+
+
+def view() -> rx.Component:
+    """Return the page."""
+    return framed(content(), kind="chat", title="Chat", of_clone=True, fixed=True)
+
+
+def add(app: rx.App) -> None:
+    """Add the page to the app."""
+    add_page(app, view, ROUTE, "Chat", on_load=[ChatState.open])

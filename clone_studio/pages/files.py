@@ -6,8 +6,9 @@ from clone_studio.components import files, sources, viewer
 from clone_studio.components.buttons import button, button_link
 from clone_studio.components.surfaces import bone, empty_state, loading
 from clone_studio.components.upload import uploader
+from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.files import FilesState
-from clone_studio.state.viewer import PASSAGE, ViewerState
+from clone_studio.state.viewer import ViewerState
 
 ROUTE = "/files/[slug]"
 
@@ -83,7 +84,7 @@ def _viewer() -> rx.Component:
         sources.pager(
             ViewerState.page, ViewerState.page_count, ViewerState.label, ViewerState.turn
         ),
-        sources.page_text(ViewerState.before, ViewerState.marked, ViewerState.after, PASSAGE),
+        sources.page_text(ViewerState.before, ViewerState.marked, ViewerState.after, ViewerState.place),
         viewer.passage_list(
             ViewerState.chunks,
             ViewerState.chunk_count,
@@ -122,3 +123,13 @@ def content() -> rx.Component:
         ),
         _skeleton(),
     )
+
+
+def view() -> rx.Component:
+    """Return the page."""
+    return framed(content(), kind="files", title="Files", of_clone=True)
+
+
+def add(app: rx.App) -> None:
+    """Add the page to the app."""
+    add_page(app, view, ROUTE, "Files", on_load=[FilesState.open, ViewerState.open])

@@ -24,6 +24,7 @@ from clone_studio.state.chat_rows import (
     question_row,
     span_rows,
 )
+from clone_studio.state.clone_rows import avatar_parts
 from clone_studio.state.composer import ComposerState
 from clone_studio.state.sources import SourceState
 from clone_studio.state.threads import NEW, ThreadsState
@@ -38,8 +39,8 @@ class ChatState(StudioState):
 
     clone: str = ""
     clone_name: str = ""
-    clone_avatar: str = ""
-    clone_hue: str = "0"
+    clone_letters: str = ""
+    clone_hue: str = "7"
     new_address: str = ""
     purpose: str = ""
     greeting: str = ""
@@ -62,6 +63,8 @@ class ChatState(StudioState):
     @rx.event
     async def open(self):
         """Show the thread of the address: a given one, a new one, or the last active one."""
+        if not self._user_id:
+            return None
         slug, thread = str(self.slug), str(self.thread)
         arriving, self._arriving = self._arriving, ""
         if arriving and arriving == thread and slug == self.clone:
@@ -86,7 +89,7 @@ class ChatState(StudioState):
         """Show whose chat it is, and the question that was begun for this clone."""
         self.clone = persona.slug
         self.clone_name = persona.name
-        self.clone_avatar = persona.avatar or persona.name[:1]
+        self.clone_letters, self.clone_hue = avatar_parts(persona.avatar, persona.name, persona.id)
         self.new_address = f"/chat/{persona.slug}/{NEW}"
         self.purpose = persona.purpose
         self.greeting = persona.greeting

@@ -6,6 +6,7 @@ from typing import Any
 
 from clone_studio.services.conversations import MessageInfo, ThreadInfo
 from clone_studio.state.answer_text import link_marks
+from clone_studio.state.clone_rows import exactly
 
 STATE_NOTES = {
     "stopped": "Stopped. What was said so far is kept.",
@@ -86,7 +87,7 @@ def message_row(info: MessageInfo) -> MessageRow:
         state=info.state,
         note=note,
         moment=info.created_at.strftime("%H:%M"),
-        exact=info.created_at.strftime("%d %B %Y, %H:%M UTC"),
+        exact=exactly(info.created_at),
         meta=_meta(info),
         quoting=answer and info.model in {"quotes", ""},
         sources=[_chip(info.id, c) for c in info.citations] if answer else [],
@@ -115,7 +116,7 @@ def _chip(message_id: str, citation: dict[str, Any]) -> ChipRow:
     return ChipRow(
         number=number,
         href=f"#cite-{message_id}-{number}",
-        label=f"{citation['file']}, {page_words(citation)}",
+        label=f"{page_words(citation).capitalize()} · {citation['file']}",
     )
 
 
@@ -133,7 +134,7 @@ def thread_row(thread: ThreadInfo, now: datetime | None = None) -> ThreadRow:
         key=thread.id,
         title=thread.title or "New thread",
         group=date_group(thread.last_message_at, now or datetime.now(UTC)),
-        moment=thread.last_message_at.strftime("%d %B %Y, %H:%M UTC"),
+        moment=exactly(thread.last_message_at),
     )
 
 

@@ -1,9 +1,9 @@
 """What the Files page shows of a file, and how the service's record becomes it."""
 
 import dataclasses
-from datetime import UTC, datetime
 
 from clone_studio.services.files import FileInfo
+from clone_studio.state.clone_rows import ago, exactly
 
 STATE_WORDS = {
     "processing": "Processing",
@@ -38,7 +38,9 @@ class FileRow:
     name: str = ""
     size: str = ""
     pages: str = ""
+    pages_unit: str = ""
     chunks: str = ""
+    chunks_unit: str = ""
     added: str = ""
     added_exact: str = ""
     state: str = "processing"
@@ -53,7 +55,7 @@ class FileRow:
     can_open: bool = False
 
 
-def file_row(info: FileInfo, now: datetime | None = None) -> FileRow:
+def file_row(info: FileInfo) -> FileRow:
     """Return the line of one file."""
     processing = info.state == "processing"
     readable = info.state in {"ready", "ready_with_warnings"}
@@ -62,9 +64,11 @@ def file_row(info: FileInfo, now: datetime | None = None) -> FileRow:
         name=info.name,
         size=size_words(info.size),
         pages=f"{info.page_count:,}" if readable else "",
+        pages_unit="page" if info.page_count == 1 else "pages",
         chunks=f"{info.chunk_count:,}" if readable else "",
-        added=ago(info.created_at, now or datetime.now(UTC)),
-        added_exact=info.created_at.strftime("%d %B %Y, %H:%M UTC"),
+        chunks_unit="passage" if info.chunk_count == 1 else "passages",
+        added=ago(info.created_at),
+        added_exact=exactly(info.created_at),
         state=info.state,
         words=STATE_WORDS.get(info.state, info.state),
         tone=TONES.get(info.state, "neutral"),
@@ -95,15 +99,3 @@ def size_words(count: int) -> str:
     if count < 1_000_000:
         return f"{count / 1000:.0f} KB"
     return f"{count / 1_000_000:.1f} MB"
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    """Return how long ago `moment` was, in words."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    if seconds < 60:
-        return "just now"
-    for size, unit in ((60, "minute"), (3600, "hour"), (86_400, "day")):
-        count = seconds // size
-        if count < {"minute": 60, "hour": 24, "day": 30}[unit]:
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
-    return moment.strftime("%d %B %Y")

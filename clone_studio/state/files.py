@@ -41,6 +41,8 @@ class FilesState(StudioState):
     @rx.event
     async def open(self):
         """Show the files of the clone in the address."""
+        if not self._user_id:
+            return
         slug = str(self.slug)
         try:
             persona = await asyncio.to_thread(services().personas.get_for, self._user_id, slug)

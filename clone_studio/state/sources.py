@@ -10,7 +10,6 @@ from clone_studio.errors import NotFound
 from clone_studio.state.base import StudioState
 from clone_studio.state.chat_rows import page_words
 
-PASSAGE = "cited-passage"
 _HREF = re.compile(r"#cite-([0-9a-f-]{36})-(\d{1,3})")
 
 
@@ -31,6 +30,7 @@ class SourceState(StudioState):
     gone: str = ""
     original: str = ""
     viewer: str = ""
+    place: int = 0
 
     _cited_page: int = 0
     _cited_span: tuple[int, int] = (0, 0)
@@ -58,11 +58,6 @@ class SourceState(StudioState):
             self.page_label = page_words(citation)
             await self._read(self._cited_page)
             self.shown = True
-        if self.marked:
-            # In an update of its own: by then the passage is on the page, and the focus
-            # brings it into view.
-            yield
-            yield rx.set_focus(PASSAGE)
 
     async def _read(self, number: int) -> None:
         """Show page `number` of the file, marked where it is the cited one."""
@@ -87,6 +82,7 @@ class SourceState(StudioState):
         if not pages:
             return
         self.page_label = page_words({"pageLabel": pages[0].label, "page": number})
+        self.place += 1
         text = pages[0].text
         self.before, self.marked, self.after = text[:start], text[start:end], text[end:]
 
@@ -103,9 +99,6 @@ class SourceState(StudioState):
         """Return to the cited page."""
         async with self._reporting():
             await self._read(self._cited_page)
-        if self.marked:
-            yield
-            yield rx.set_focus(PASSAGE)
 
     @rx.event
     def close(self):

@@ -11,7 +11,6 @@ from clone_studio.services.files import ChunkInfo
 from clone_studio.state.base import StudioState
 
 CHUNKS = 50
-PASSAGE = "viewed-passage"
 
 
 @dataclasses.dataclass
@@ -38,6 +37,7 @@ class ViewerState(StudioState):
     before: str = ""
     marked: str = ""
     after: str = ""
+    place: int = 0
     chunks: list[ChunkRow] = []
     chunk_count: int = 0
     has_more: bool = False
@@ -49,7 +49,7 @@ class ViewerState(StudioState):
         """Open the file that the address names, at its page; no file closes the viewer."""
         wanted = self.router.url.query_parameters
         file_id = str(wanted.get("file", ""))
-        if not file_id:
+        if not self._user_id or not file_id:
             self.file_id = self.missing = ""
             return
         try:
@@ -59,10 +59,6 @@ class ViewerState(StudioState):
         except NotFound:
             self.file_id = file_id
             self.missing = "This file is not here. It may have been deleted."
-        if self.marked:
-            yield
-            yield rx.set_focus(PASSAGE)
-
     async def _load(self, file_id: str, page: int) -> None:
         file = await asyncio.to_thread(services().files.get_for, self._user_id, file_id)
         self.file_id, self.name, self.missing = file.id, file.name, ""
@@ -85,6 +81,7 @@ class ViewerState(StudioState):
 
     def _mark(self, start: int, end: int) -> None:
         """Mark a passage of the page shown, by its character offsets."""
+        self.place += 1
         text = self.before + self.marked + self.after
         self.before, self.marked, self.after = text[:start], text[start:end], text[end:]
 
@@ -134,11 +131,6 @@ class ViewerState(StudioState):
             if found:
                 await self._read(found[0].page)
                 self._mark(found[0].start, found[0].end)
-        if self.marked:
-            # In an update of its own: by then the passage is on the page, and the focus
-            # brings it into view.
-            yield
-            yield rx.set_focus(PASSAGE)
 
 
 def chunk_row(info: ChunkInfo) -> ChunkRow:

@@ -1,12 +1,10 @@
-"""Every setting stands in `.env.example` with its default, and has a heading in the documentation."""
+"""Every setting stands in `.env.example` with its default and has a heading in the docs."""
 
 import re
 
 from clone_studio.settings import PROJECT_ROOT, Settings
 
-ALIASES = {
-    field.alias: field.default for field in Settings.model_fields.values() if field.alias
-}
+ALIASES = {field.alias: field.default for field in Settings.model_fields.values() if field.alias}
 
 
 def _example() -> dict[str, str]:
