@@ -20,7 +20,7 @@ from reflex_components_radix.primitives.dialog import (
     DialogTrigger,
 )
 
-from clone_studio.components.buttons import icon_button
+from clone_studio.components.buttons import icon_button, link
 
 _MENU = "@radix-ui/react-dropdown-menu@2.2.1"
 
@@ -182,6 +182,11 @@ def menu_link(target: rx.Component, keep_open: bool = False) -> rx.Component:
     """Return an entry that is a link; make `target` with `link(..., class_name="menu__item")`."""
     props = {"on_select": rx.prevent_default} if keep_open else {}
     return _MenuItem.create(target, as_child=True, **props)
+
+
+def menu_target(icon: str, words: str, to: str | rx.Var[str]) -> rx.Component:
+    """Return the usual target of a `menu_link`: an icon and words."""
+    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def menu_line() -> rx.Component:

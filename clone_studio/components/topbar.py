@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components.buttons import icon_button, link
-from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link
+from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link, menu_target
 from clone_studio.components.surfaces import avatar
 
 SIGN_OUT = "/api/auth/sign-out"
@@ -82,12 +82,12 @@ def _switcher(state: Any) -> rx.Component:
         trigger,
         rx.foreach(state.clones, _clone_entry),
         menu_line(),
-        menu_link(_entry("layout-grid", "All Clones…", "/clones")),
-        menu_link(_entry("plus", "Create New Clone", "/clones/new")),
+        menu_link(menu_target("layout-grid", "All Clones…", "/clones")),
+        menu_link(menu_target("plus", "Create New Clone", "/clones/new")),
     )
 
 
-def _clone_entry(row: Any) -> rx.Component:
+def _clonemenu_target(row: Any) -> rx.Component:
     return menu_link(
         link(
             avatar(row.letters, row.hue, "small"),
@@ -102,10 +102,6 @@ def _clone_entry(row: Any) -> rx.Component:
             class_name="menu__item",
         )
     )
-
-
-def _entry(icon: str, words: str, to: str) -> rx.Component:
-    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def _search_button(search: Any) -> rx.Component:
@@ -152,7 +148,7 @@ def _account(state: Any) -> rx.Component:
         menu(
             trigger,
             menu_label(state.person),
-            menu_link(_entry("settings-2", "Settings", "/settings")),
+            menu_link(menu_target("settings-2", "Settings", "/settings")),
             menu_line(),
             menu_link(sign_out, keep_open=True),
             align="end",
