@@ -56,15 +56,9 @@ def dialog(
         class_name: Further classes.
     """
     has_text = isinstance(text, rx.Var) or bool(text)
-    words = (
-        DialogDescription.create(text, class_name="dialog__text")
-        if has_text
-        else rx.fragment()
-    )
+    words = DialogDescription.create(text, class_name="dialog__text") if has_text else rx.fragment()
     content = DialogContent.create(
-        rx.el.div(
-            DialogTitle.create(title, class_name="dialog__title"), class_name="dialog__head"
-        ),
+        rx.el.div(DialogTitle.create(title, class_name="dialog__title"), class_name="dialog__head"),
         words,
         *children,
         class_name=f"dialog {class_name}".strip(),
@@ -152,7 +146,9 @@ class _MenuSeparator(_MenuPart):
     alias = "MenuSeparator"
 
 
-def menu(trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start") -> rx.Component:
+def menu(
+    trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start"
+) -> rx.Component:
     """Return a menu that `trigger` opens.
 
     The trigger must not have an `on_click` of its own. Items come from `menu_item`,
