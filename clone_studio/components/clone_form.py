@@ -19,6 +19,7 @@ LANGUAGES = (
         )
     ),
 )
+KEEP_AFTER_MS = 250
 HUE_NAMES = ("Orange", "Rose", "Blue", "Green", "Teal", "Yellow", "Violet", "Grey")
 CONSENT_NOTE = (
     "State by what right you make this clone, for example: “I am this person” or “Ann Lee agreed "
@@ -53,6 +54,7 @@ class _Maker:
 
     def __init__(self, state: Any) -> None:
         self._state = state
+        self._bound = 0
 
     def __call__(
         self,
@@ -69,10 +71,13 @@ class _Maker:
     def bound(self, name: str) -> dict[str, Any]:
         """Return the properties that tie a control to its field of the state."""
         value = getattr(self._state.fields, name)
+        self._bound += 1
+        delay = KEEP_AFTER_MS + self._bound
         return {
             "default_value": value,
-            "on_change": lambda typed: self._state.keep(name, typed).debounce(300),
-            "on_blur": lambda typed: self._state.keep(name, typed),
+            # Reflex knows a debounced event by its handler and its delay: with a delay of its
+            # own, a field does not swallow what was typed in the one before.
+            "on_change": lambda typed: self._state.keep(name, typed).debounce(delay),
         }
 
 
@@ -109,9 +114,11 @@ def _picture(state: Any, make: _Maker) -> rx.Component:
             text_input("letters", error=error, max_length=12, placeholder="Auto", **make.bound("letters")),
             class_name="field picture__letters",
         ),
-        rx.el.fieldset(
-            rx.el.legend("Colour", class_name="field__label"),
-            rx.el.div(*swatches, class_name="swatches"),
+        rx.el.div(
+            rx.el.span("Colour", class_name="field__label", id="colour-label"),
+            rx.el.div(
+                *swatches, class_name="swatches", role="radiogroup", aria_labelledby="colour-label"
+            ),
             class_name="field",
         ),
         field_error("letters", error),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
+from reflex_components_core.base.error_boundary import ErrorBoundary
 
 from clone_studio.components.buttons import button, icon_button, link
 from clone_studio.components.finder import finder
@@ -72,7 +73,7 @@ def shell(
         _rail(frame, kind),
         rx.el.main(
             _page_head(state, title, of_clone, crumbs, actions, phone_actions),
-            rx.error_boundary(
+            ErrorBoundary.create(
                 rx.el.div(*children, class_name=body), fallback_render=_broken()
             ),
             id="page",

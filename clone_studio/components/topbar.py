@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components.buttons import icon_button, link
-from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link
+from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link, menu_target
 from clone_studio.components.surfaces import avatar
 
 SIGN_OUT = "/api/auth/sign-out"
@@ -18,21 +18,17 @@ def topbar(state: Any, search: Any) -> rx.Component:
         state: The frame's vars and handlers.
         search: The search dialog's.
     """
+    opener = icon_button(
+        "menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"
+    )
     return rx.el.header(
-        icon_button("menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"),
-        link(
-            brand_mark(),
-            rx.el.span(
-                rx.el.span("Penng ", class_name="brand__word--first"),
-                "Clone Studio",
-                class_name="brand__word",
-            ),
-            to="/clones",
-            class_name="brand",
-            aria_label="Penng Clone Studio, all clones",
+        rx.el.div(
+            opener,
+            _brand(),
+            rx.el.span(class_name="topbar__cut", aria_hidden="true"),
+            _switcher(state),
+            class_name="topbar__start",
         ),
-        rx.el.span(class_name="topbar__cut", aria_hidden="true"),
-        _switcher(state),
         _search_button(search),
         rx.el.div(
             rx.el.span(state.model, class_name="model-label one-line", title=state.model_note),
@@ -41,6 +37,20 @@ def topbar(state: Any, search: Any) -> rx.Component:
             class_name="topbar__end",
         ),
         class_name="topbar",
+    )
+
+
+def _brand() -> rx.Component:
+    return link(
+        brand_mark(),
+        rx.el.span(
+            rx.el.span("Penng ", class_name="brand__word--first"),
+            "Clone Studio",
+            class_name="brand__word",
+        ),
+        to="/clones",
+        class_name="brand",
+        aria_label="Penng Clone Studio, all clones",
     )
 
 
@@ -72,12 +82,12 @@ def _switcher(state: Any) -> rx.Component:
         trigger,
         rx.foreach(state.clones, _clone_entry),
         menu_line(),
-        menu_link(_entry("layout-grid", "All Clones…", "/clones")),
-        menu_link(_entry("plus", "Create New Clone", "/clones/new")),
+        menu_link(menu_target("layout-grid", "All Clones…", "/clones")),
+        menu_link(menu_target("plus", "Create New Clone", "/clones/new")),
     )
 
 
-def _clone_entry(row: Any) -> rx.Component:
+def _clonemenu_target(row: Any) -> rx.Component:
     return menu_link(
         link(
             avatar(row.letters, row.hue, "small"),
@@ -92,10 +102,6 @@ def _clone_entry(row: Any) -> rx.Component:
             class_name="menu__item",
         )
     )
-
-
-def _entry(icon: str, words: str, to: str) -> rx.Component:
-    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def _search_button(search: Any) -> rx.Component:
@@ -142,7 +148,7 @@ def _account(state: Any) -> rx.Component:
         menu(
             trigger,
             menu_label(state.person),
-            menu_link(_entry("settings-2", "Settings", "/settings")),
+            menu_link(menu_target("settings-2", "Settings", "/settings")),
             menu_line(),
             menu_link(sign_out, keep_open=True),
             align="end",

@@ -47,6 +47,7 @@ class CloneFormState(StudioState):
     drafts: str = rx.LocalStorage("{}", name="studio_clone_drafts")
 
     _ref: str = ""
+    _draft_key: str = ""
     _generation: int = 0
     _stored: CloneFields = CloneFields()
 
@@ -95,8 +96,6 @@ class CloneFormState(StudioState):
         self.form_key = f"{draft_key}-{self._generation}"
         self._look()
 
-    _draft_key: str = NEW
-
     def _look(self) -> None:
         """Bring the preview up to the fields."""
         letters, hue = avatar_parts(
@@ -107,7 +106,7 @@ class CloneFormState(StudioState):
     @rx.event
     def keep(self, field: str, value: str):
         """Remember what is in a field, so that leaving the page loses nothing."""
-        if field not in FIELDS:
+        if field not in FIELDS or not self._draft_key:
             return
         self.fields = replace(self.fields, **{field: str(value)[: FIELDS[field]]})
         self.dirty = self.fields != self._stored
@@ -160,6 +159,8 @@ class CloneFormState(StudioState):
         """Say that it is saved and go where work goes on."""
         shell = await self.get_state(ShellState)
         if not self.editing:
+            # What is still on its way from a field must not become a draft of the next clone.
+            self._draft_key = ""
             shell.selected_persona_id = saved.id
             self._notify(f"{saved.name} is there. Give it documents to answer from.")
             return rx.redirect(f"/files/{saved.slug}")
