@@ -13,8 +13,8 @@ from clone_studio.models import AuditEntry, SignInLink, User, UserSession
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService, UserInfo
 from clone_studio.services.events import MemoryEventBus
-from clone_studio.services.secret import SECRET_FILE, studio_secret
 from clone_studio.services.passwords import Passwords
+from clone_studio.services.secret import SECRET_FILE, studio_secret
 from clone_studio.settings import Settings
 from tests.conftest import quick_passwords
 
@@ -162,7 +162,7 @@ def test_the_password_itself_is_not_stored(account: Account) -> None:
 )
 def test_wrong_credentials_all_read_the_same(account: Account, email: str, password: str) -> None:
     account.owner()
-    with pytest.raises(NotSignedIn, match="The email address or the password is not right."):
+    with pytest.raises(NotSignedIn, match="address or the password is not right"):
         account.auth.sign_in(email, password, "127.0.0.1")
 
 
