@@ -61,7 +61,6 @@ class Database:
         """Open a session for reading; it sees one consistent snapshot and changes nothing."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
-            session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

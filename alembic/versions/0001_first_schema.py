@@ -310,9 +310,18 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_chunk_vectors_persona_id_model", ["persona_id", "model"], unique=False
         )
+    if op.get_bind().dialect.name == 'sqlite':
+        # `scope` holds the persona and the file as one term each, so that both filter inside
+        # the index; the ascii tokenizer keeps every character above 127 as part of a term.
+        op.execute(
+            "CREATE VIRTUAL TABLE chunk_terms USING fts5("
+            "terms, scope, chunk_id UNINDEXED, tokenize='ascii')"
+        )
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == 'sqlite':
+        op.execute("DROP TABLE chunk_terms")
     with op.batch_alter_table("chunk_vectors", schema=None) as batch_op:
         batch_op.drop_index("ix_chunk_vectors_persona_id_model")
 
