@@ -9,7 +9,7 @@ def sign_in_link() -> str:
     """Return the full address of a new link; it signs its first user in, once."""
     studio = services()
     token = studio.auth.make_link()
-    return f"{studio.settings.base_url}/sign-in?link={token}"
+    return f"{studio.settings.base_url}/api/auth/link/{token}"
 
 
 if __name__ == "__main__":
