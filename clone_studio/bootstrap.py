@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clone_studio.providers.files.protocol import FileStore
     from clone_studio.providers.llm.protocol import LanguageModel
     from clone_studio.providers.search.protocol import SearchIndex
+    from clone_studio.services.account import AccountService
     from clone_studio.services.auth import AuthService
     from clone_studio.services.chat import ChatService
     from clone_studio.services.conversations import ConversationService
@@ -39,6 +40,7 @@ class Services:
     index: "SearchIndex"
     store: "FileStore"
     auth: "AuthService"
+    account: "AccountService"
     audit: AuditService
     personas: "PersonaService"
     prompts: "PromptService"
@@ -59,6 +61,7 @@ def build(settings: Settings, **overrides: Any) -> Services:
         settings: Which providers to use, and every limit.
         overrides: Fields of `Services` to use instead of what would be built, such as `llm`.
     """
+    from clone_studio.services.account import AccountService
     from clone_studio.services.auth import AuthService
     from clone_studio.services.personas import PersonaService
 
@@ -67,6 +70,7 @@ def build(settings: Settings, **overrides: Any) -> Services:
     events = built.setdefault("events", MemoryEventBus())
     audit = built.setdefault("audit", AuditService(database))
     built.setdefault("auth", AuthService(database, settings, audit=audit, events=events))
+    built.setdefault("account", AccountService(database, audit=audit, events=events))
     built.setdefault(
         "personas",
         PersonaService(

@@ -69,7 +69,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
     found, rest = parser.parse_known_args(arguments)
     if rest and found.command not in {"test", "bench", "screenshots", "models"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    values = {**_dotenv(PROJECT / ".env"), **{k: v for k, v in environ.items() if v}}
+    values = {**dotenv(PROJECT / ".env"), **{k: v for k, v in environ.items() if v}}
     data_dir = _folder(found.data_dir or values.get("STUDIO_DATA_DIR") or ".data")
     models_dir = values.get("STUDIO_MODELS_DIR")
     return Options(
@@ -93,7 +93,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def dotenv(path: Path) -> dict[str, str]:
     """Read `NAME=value` lines; quotes around a value and `export` before a name are dropped."""
     values: dict[str, str] = {}
     if not path.is_file():

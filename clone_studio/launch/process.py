@@ -12,6 +12,7 @@ _NO_NETWORK = (
     "Name or service not known",
     "nodename nor servname provided",
     "Failed to establish a new connection",
+    "No matching distribution found",
     "Could not fetch URL",
     "Connection refused",
     "Connection timed out",
@@ -75,8 +76,9 @@ def explain(step: str, log: Path) -> str:
         )
     if any(mark in said for mark in _NO_NETWORK):
         return (
-            f"{step} failed: the package registry cannot be reached. Check the connection "
-            "(and the proxy, if there is one) and start again; what is there already is kept."
+            f"{step} failed: the package registry cannot be reached or does not have a "
+            "pinned package. Check the connection (and the proxy, if there is one) and start "
+            "again; what is there already is kept."
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]

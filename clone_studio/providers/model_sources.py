@@ -6,8 +6,10 @@ only, like everything the launcher uses.
 
 import errno
 import hashlib
+import http.client
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -25,6 +27,13 @@ HUB = "https://huggingface.co"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 BLOCK = 1024 * 1024
+_UNREACHABLE = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    TimeoutError,
+    ConnectionError,
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ def _download(url: str, file: ModelFile, target: Path, meter: "_Meter") -> None:
     except urllib.error.HTTPError as error:
         error.close()
         raise SourceFailed(f"the model hub answered {error.code} for {file.name}") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except _UNREACHABLE as error:
         raise SourceFailed("the model hub cannot be reached") from error
     if part.stat().st_size < file.size:
         raise SourceFailed("the model hub broke off; another start goes on from there")
