@@ -20,7 +20,13 @@ from urllib.parse import parse_qsl, urlencode
 import reflex as rx
 from reflex.istate.delta import _resolve_delta
 from reflex.middleware import Middleware
-from reflex.state import BaseState, StateUpdate
+from reflex.state import (
+    BaseState,
+    OnLoadInternalState,
+    State,
+    StateUpdate,
+    UpdateVarsInternalState,
+)
 from reflex_base.event import Event
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -34,13 +40,17 @@ from clone_studio.state.base import StudioState
 LOGIN = "/login"
 EVENT_PATH = "/_event"
 # Reflex's own events that open a page; each only shows what the tree holds.
-OPENING = frozenset({"hydrate", "hydrate_and_load", "on_load_internal", "set_is_hydrated"})
-OWN_STATES = frozenset(
+OPENING = frozenset(
     {
-        "reflex___state____state",
-        "reflex___state____state.reflex___state____on_load_internal_state",
+        f"{State.get_full_name()}.hydrate",
+        f"{State.get_full_name()}.hydrate_and_load",
+        f"{State.get_full_name()}.set_is_hydrated",
+        f"{OnLoadInternalState.get_full_name()}.on_load_internal",
+        f"{OnLoadInternalState.get_full_name()}.set_is_hydrated",
     }
 )
+# What the sign-in page needs besides: the browser's own storage, given back to it.
+STORAGE = f"{UpdateVarsInternalState.get_full_name()}.update_vars_internal"
 
 
 class SessionMiddleware(Middleware):
@@ -66,7 +76,7 @@ class SessionMiddleware(Middleware):
         studio = await root.get_state(StudioState)
         if studio._session_id and (session is None or session.id != studio._session_id):
             root.reset()
-            if session is not None and not self._opens_page(event):
+            if session is not None and event.name not in OPENING:
                 return await _emptied(root, "/")
         if session is None:
             if self._is_public(state, event):
@@ -77,10 +87,6 @@ class SessionMiddleware(Middleware):
             studio._user_id = session.user.id
         return None
 
-    def _opens_page(self, event: Event) -> bool:
-        owner, _, handler = event.name.rpartition(".")
-        return owner in OWN_STATES and handler in OPENING
-
     def _is_public(self, state: BaseState, event: Event) -> bool:
         """Tell whether nobody in particular may call this: the sign-in page and no more.
 
@@ -90,7 +96,9 @@ class SessionMiddleware(Middleware):
         owner, _, _handler = event.name.rpartition(".")
         if owner in self._public_states:
             return True
-        return self._opens_page(event) and str(state.router.url.path).rstrip("/") == LOGIN
+        if event.name not in OPENING | {STORAGE}:
+            return False
+        return str(state.router.url.path).rstrip("/") == LOGIN
 
 
 class SocketGate:

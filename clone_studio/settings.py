@@ -117,4 +117,4 @@ class Settings(BaseSettings):
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """Return the process-wide settings, read on the first call."""
-    return Settings()  # type: ignore[call-arg]
+    return Settings()

@@ -15,7 +15,9 @@ from clone_studio.bootstrap import services
 from clone_studio.errors import InvalidInput, NotSignedIn, StudioError, TooManyRequests
 from clone_studio.services.auth import SESSION_COOKIE, SignedIn
 
-HOME = "/clones"
+# After a password the studio goes on where this browser was; a link opens the clones.
+HOME = "/"
+CLONES = "/clones"
 LOGIN = "/login"
 
 router = APIRouter(prefix="/auth", tags=["auth"], responses=PROBLEM_RESPONSES)
@@ -29,7 +31,7 @@ async def redeem_link(token: str, request: Request) -> Response:
         signed_in = await asyncio.to_thread(auth.redeem_link, token, _user_agent(request))
     except NotSignedIn:
         return _see_other(f"{LOGIN}?reason=link")
-    return _with_cookie(_see_other(HOME), request, signed_in)
+    return _with_cookie(_see_other(CLONES), request, signed_in)
 
 
 @router.post(
@@ -48,7 +50,7 @@ async def sign_in(request: Request) -> Response:
     """Sign in with email and password and set the session cookie.
 
     A form is answered with 303 to the page; when it fails, to `/login` with the reason in
-    the query (`password`, `attempts` with `wait` in seconds). JSON is answered with JSON.
+    the query (`wrong`, `limited` or `failed`). JSON is answered with JSON.
     """
     check_origin(request)
     form = _is_form(request)
@@ -85,14 +87,14 @@ async def sign_out(request: Request) -> Response:
     check_origin(request)
     token = request.cookies.get(SESSION_COOKIE)
     await asyncio.to_thread(services().auth.sign_out, token)
-    return _signed_out(request)
+    return _signed_out(request, "out")
 
 
 @router.post("/sign-out-everywhere", response_model=Success)
 async def sign_out_everywhere(user: CurrentUser, request: Request) -> Response:
     """End every session and access token of the account."""
     await asyncio.to_thread(services().auth.sign_out_everywhere, user.id)
-    return _signed_out(request)
+    return _signed_out(request, "everywhere")
 
 
 @router.put("/password")
@@ -139,8 +141,8 @@ def _is_form(request: Request) -> bool:
 
 def _reason(error: StudioError) -> str:
     if isinstance(error, TooManyRequests):
-        return f"attempts&wait={error.retry_after}"
-    return "password"
+        return "limited"
+    return "wrong" if isinstance(error, (NotSignedIn, InvalidInput)) else "failed"
 
 
 def _user_agent(request: Request) -> str:
@@ -164,9 +166,11 @@ def _with_cookie(response: Response, request: Request, signed_in: SignedIn) -> R
     return response
 
 
-def _signed_out(request: Request) -> Response:
+def _signed_out(request: Request, reason: str) -> Response:
     response: Response = (
-        _see_other(LOGIN) if _is_form(request) else JSONResponse(Success().model_dump())
+        _see_other(f"{LOGIN}?reason={reason}")
+        if _is_form(request)
+        else JSONResponse(Success().model_dump())
     )
     response.delete_cookie(
         SESSION_COOKIE, path="/", httponly=True, samesite="lax", secure=_is_https(request)

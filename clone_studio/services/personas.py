@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -15,11 +15,13 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.services.audit import AuditService
 from clone_studio.services.events import EventBus
-from clone_studio.services.jobs import JobQueue
 from clone_studio.services.persona_copy import copy_files, copy_persona, discard_bytes
 from clone_studio.services.persona_fields import checked_changes
-from clone_studio.services.prompts import PromptService
 from clone_studio.services.slugs import free_slug, is_uuid
+
+if TYPE_CHECKING:
+    from clone_studio.services.jobs import JobQueue
+    from clone_studio.services.prompts import PromptService
 
 CLONES_LIMIT = 500
 # "Last used" is shown to the minute: writing it at every question would only add writes.
@@ -74,10 +76,10 @@ class PersonaService:
         self,
         database: Database,
         *,
-        prompts: PromptService,
+        prompts: "PromptService",
         store: FileStore,
         index: SearchIndex,
-        jobs: JobQueue,
+        jobs: "JobQueue",
         audit: AuditService,
         events: EventBus,
     ) -> None:
@@ -286,7 +288,7 @@ def _info(persona: Persona, files: int, chunks: int) -> PersonaInfo:
 
 def _counts(session: Session, column: Any, ids: Sequence[str]) -> dict[str, int]:
     query = select(column, func.count()).where(col(column).in_(ids)).group_by(column)
-    return {key: count for key, count in session.exec(query).all()}
+    return dict(session.exec(query).all())
 
 
 def _count_all(session: Session, persona_id: str, files: int) -> Deleted:
