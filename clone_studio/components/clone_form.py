@@ -14,11 +14,24 @@ LANGUAGES = (
     *(
         (name, name)
         for name in (
-            "English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch", "Polish",
-            "Turkish", "Arabic", "Hindi", "Chinese", "Japanese", "Korean",
+            "English",
+            "German",
+            "French",
+            "Spanish",
+            "Italian",
+            "Portuguese",
+            "Dutch",
+            "Polish",
+            "Turkish",
+            "Arabic",
+            "Hindi",
+            "Chinese",
+            "Japanese",
+            "Korean",
         )
     ),
 )
+KEEP_AFTER_MS = 250
 HUE_NAMES = ("Orange", "Rose", "Blue", "Green", "Teal", "Yellow", "Violet", "Grey")
 CONSENT_NOTE = (
     "State by what right you make this clone, for example: “I am this person” or “Ann Lee agreed "
@@ -37,8 +50,12 @@ def clone_form(state: Any) -> rx.Component:
     return rx.el.form(
         rx.cond(state.restored, _restored(state), rx.fragment()),
         _section("Who it is", "What people see first.", _picture(state, make), *_who(make, state)),
-        _section("How it talks", "The first words, and what it says when it does not know.", *_talk(make)),
-        _section("How it answers", "The settings of the model and of the search.", *_answers(make, state)),
+        _section(
+            "How it talks", "The first words, and what it says when it does not know.", *_talk(make)
+        ),
+        _section(
+            "How it answers", "The settings of the model and of the search.", *_answers(make, state)
+        ),
         _section("Consent", "Shown on the clone and kept in the audit log.", _consent(make, state)),
         _save_bar(state),
         on_submit=state.save,
@@ -53,6 +70,7 @@ class _Maker:
 
     def __init__(self, state: Any) -> None:
         self._state = state
+        self._bound = 0
 
     def __call__(
         self,
@@ -69,16 +87,21 @@ class _Maker:
     def bound(self, name: str) -> dict[str, Any]:
         """Return the properties that tie a control to its field of the state."""
         value = getattr(self._state.fields, name)
+        self._bound += 1
+        delay = KEEP_AFTER_MS + self._bound
         return {
             "default_value": value,
-            "on_change": lambda typed: self._state.keep(name, typed).debounce(300),
-            "on_blur": lambda typed: self._state.keep(name, typed),
+            # Reflex knows a debounced event by its handler and its delay: with a delay of its
+            # own, a field does not swallow what was typed in the one before.
+            "on_change": lambda typed: self._state.keep(name, typed).debounce(delay),
         }
 
 
 def _section(title: str, text: str, *children: rx.Component) -> rx.Component:
     return rx.el.section(
-        rx.el.div(rx.el.h2(title), rx.el.p(text, class_name="meta"), class_name="form-section__head"),
+        rx.el.div(
+            rx.el.h2(title), rx.el.p(text, class_name="meta"), class_name="form-section__head"
+        ),
         rx.el.div(*children, class_name="form-section__fields"),
         class_name="form-section",
     )
@@ -106,12 +129,16 @@ def _picture(state: Any, make: _Maker) -> rx.Component:
         avatar(state.preview.letters, state.preview.hue, "large"),
         rx.el.div(
             rx.el.label("Initials or emoji", html_for="field-letters", class_name="field__label"),
-            text_input("letters", error=error, max_length=12, placeholder="Auto", **make.bound("letters")),
+            text_input(
+                "letters", error=error, max_length=12, placeholder="Auto", **make.bound("letters")
+            ),
             class_name="field picture__letters",
         ),
-        rx.el.fieldset(
-            rx.el.legend("Colour", class_name="field__label"),
-            rx.el.div(*swatches, class_name="swatches"),
+        rx.el.div(
+            rx.el.span("Colour", class_name="field__label", id="colour-label"),
+            rx.el.div(
+                *swatches, class_name="swatches", role="radiogroup", aria_labelledby="colour-label"
+            ),
             class_name="field",
         ),
         field_error("letters", error),
@@ -131,7 +158,12 @@ def _who(make: _Maker, state: Any) -> list[rx.Component]:
         make("name", "Name", required=True, auto_complete="off", placeholder="Benjamin Franklin"),
         rx.cond(state.editing, address, rx.fragment()),
         make("purpose", "Purpose", note="One sentence, shown on its card.", auto_complete="off"),
-        make("description", "Description", text_area, "Who this is, in a few paragraphs. The clone reads it too."),
+        make(
+            "description",
+            "Description",
+            text_area,
+            "Who this is, in a few paragraphs. The clone reads it too.",
+        ),
     ]
 
 
@@ -174,17 +206,33 @@ def _answers(make: _Maker, state: Any) -> list[rx.Component]:
             },
         ),
         rx.el.div(
-            rx.el.span("Exact"), rx.el.span("Wild"), class_name="row between meta", aria_hidden="true"
+            rx.el.span("Exact"),
+            rx.el.span("Wild"),
+            class_name="row between meta",
+            aria_hidden="true",
         ),
         field_error("temperature", error),
         class_name="field",
     )
     return [
-        make("model", "Model", note="Left empty, the studio's own model answers.", auto_complete="off", spell_check=False),
+        make(
+            "model",
+            "Model",
+            note="Left empty, the studio's own model answers.",
+            auto_complete="off",
+            spell_check=False,
+        ),
         slider,
         rx.el.div(
-            make("max_tokens", "Longest answer", note="In tokens, 16 to 16,000.", input_mode="numeric"),
-            make("passages", "Passages read per question", note="From 1 to 20.", input_mode="numeric"),
+            make(
+                "max_tokens",
+                "Longest answer",
+                note="In tokens, 16 to 16,000.",
+                input_mode="numeric",
+            ),
+            make(
+                "passages", "Passages read per question", note="From 1 to 20.", input_mode="numeric"
+            ),
             class_name="two-fields",
         ),
     ]
@@ -221,7 +269,9 @@ def _save_bar(state: Any) -> rx.Component:
     words = rx.cond(
         faults,
         rx.el.span(
-            rx.icon("circle-alert", size=14), "Some fields need another look.", class_name="field__error"
+            rx.icon("circle-alert", size=14),
+            "Some fields need another look.",
+            class_name="field__error",
         ),
         rx.cond(
             state.dirty,

@@ -9,9 +9,18 @@ from typing import Any, Literal
 import reflex as rx
 from reflex_base.components.component import field
 from reflex_base.constants.compiler import MemoizationMode
-from reflex_components_radix.primitives import dialog as radix
+from reflex_components_radix.primitives.dialog import (
+    DialogClose,
+    DialogContent,
+    DialogDescription,
+    DialogOverlay,
+    DialogPortal,
+    DialogRoot,
+    DialogTitle,
+    DialogTrigger,
+)
 
-from clone_studio.components.buttons import icon_button
+from clone_studio.components.buttons import icon_button, link
 
 _MENU = "@radix-ui/react-dropdown-menu@2.2.1"
 
@@ -19,10 +28,10 @@ _MENU = "@radix-ui/react-dropdown-menu@2.2.1"
 def _floating(
     content: rx.Component, is_open: rx.Var[bool], on_open_change: Any, trigger: rx.Component | None
 ) -> rx.Component:
-    opener = [radix.DialogTrigger.create(trigger, as_child=True)] if trigger is not None else []
-    return radix.DialogRoot.create(
+    opener = [DialogTrigger.create(trigger, as_child=True)] if trigger is not None else []
+    return DialogRoot.create(
         *opener,
-        radix.DialogPortal.create(radix.DialogOverlay.create(class_name="scrim"), content),
+        DialogPortal.create(DialogOverlay.create(class_name="scrim"), content),
         open=is_open,
         on_open_change=on_open_change,
     )
@@ -46,17 +55,14 @@ def dialog(
         text: A sentence under the heading.
         class_name: Further classes.
     """
-    words = (
-        radix.DialogDescription.create(text, class_name="dialog__text") if text else rx.fragment()
-    )
-    content = radix.DialogContent.create(
-        rx.el.div(
-            radix.DialogTitle.create(title, class_name="dialog__title"), class_name="dialog__head"
-        ),
+    has_text = isinstance(text, rx.Var) or bool(text)
+    words = DialogDescription.create(text, class_name="dialog__text") if has_text else rx.fragment()
+    content = DialogContent.create(
+        rx.el.div(DialogTitle.create(title, class_name="dialog__title"), class_name="dialog__head"),
         words,
         *children,
         class_name=f"dialog {class_name}".strip(),
-        **({} if text else {"aria_describedby": ""}),
+        **({} if has_text else {"aria_describedby": ""}),
     )
     return _floating(content, is_open, on_open_change, None)
 
@@ -68,7 +74,7 @@ def dialog_actions(*children: Any) -> rx.Component:
 
 def dialog_close(child: rx.Component) -> rx.Component:
     """Return a button that closes the dialog it stands in."""
-    return radix.DialogClose.create(child, as_child=True)
+    return DialogClose.create(child, as_child=True)
 
 
 def sheet(
@@ -80,13 +86,13 @@ def sheet(
     show_title: bool = True,
 ) -> rx.Component:
     """Return a panel that slides in from a side and covers the page behind it."""
-    heading = radix.DialogTitle.create(title, class_name="dialog__title" if show_title else "sr-only")
+    heading = DialogTitle.create(title, class_name="dialog__title" if show_title else "sr-only")
     head = rx.el.div(
         heading,
         dialog_close(icon_button("x", "Close", side="end")),
         class_name="card__head",
     )
-    content = radix.DialogContent.create(
+    content = DialogContent.create(
         head if show_title else heading,
         *children,
         class_name=f"sheet sheet--{side}",
@@ -140,7 +146,9 @@ class _MenuSeparator(_MenuPart):
     alias = "MenuSeparator"
 
 
-def menu(trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start") -> rx.Component:
+def menu(
+    trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start"
+) -> rx.Component:
     """Return a menu that `trigger` opens.
 
     The trigger must not have an `on_click` of its own. Items come from `menu_item`,
@@ -170,6 +178,11 @@ def menu_link(target: rx.Component, keep_open: bool = False) -> rx.Component:
     """Return an entry that is a link; make `target` with `link(..., class_name="menu__item")`."""
     props = {"on_select": rx.prevent_default} if keep_open else {}
     return _MenuItem.create(target, as_child=True, **props)
+
+
+def menu_target(icon: str, words: str, to: str | rx.Var[str]) -> rx.Component:
+    """Return the usual target of a `menu_link`: an icon and words."""
+    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def menu_line() -> rx.Component:

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components.buttons import icon_button, link
-from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link
+from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link, menu_target
 from clone_studio.components.surfaces import avatar
 
 SIGN_OUT = "/api/auth/sign-out"
@@ -18,21 +18,17 @@ def topbar(state: Any, search: Any) -> rx.Component:
         state: The frame's vars and handlers.
         search: The search dialog's.
     """
+    opener = icon_button(
+        "menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"
+    )
     return rx.el.header(
-        icon_button("menu", "Open the navigation", on_click=state.set_drawer(True), class_name="only-phone"),
-        link(
-            brand_mark(),
-            rx.el.span(
-                rx.el.span("Penng ", class_name="brand__word--first"),
-                "Clone Studio",
-                class_name="brand__word",
-            ),
-            to="/clones",
-            class_name="brand",
-            aria_label="Penng Clone Studio, all clones",
+        rx.el.div(
+            opener,
+            _brand(),
+            rx.el.span(class_name="topbar__cut", aria_hidden="true"),
+            _switcher(state),
+            class_name="topbar__start",
         ),
-        rx.el.span(class_name="topbar__cut", aria_hidden="true"),
-        _switcher(state),
         _search_button(search),
         rx.el.div(
             rx.el.span(state.model, class_name="model-label one-line", title=state.model_note),
@@ -44,13 +40,33 @@ def topbar(state: Any, search: Any) -> rx.Component:
     )
 
 
+def _brand() -> rx.Component:
+    return link(
+        brand_mark(),
+        rx.el.span(
+            rx.el.span("Penng ", class_name="brand__word--first"),
+            "Clone Studio",
+            class_name="brand__word",
+        ),
+        to="/clones",
+        class_name="brand",
+        aria_label="Penng Clone Studio, all clones",
+    )
+
+
 def brand_mark() -> rx.Component:
     """Return the studio's sign: a figure and its double."""
     return rx.el.svg(
         rx.el.svg.rect(x="1", y="1", width="15", height="15", rx="5", fill="var(--text)"),
         rx.el.svg.rect(
-            x="8", y="8", width="15", height="15", rx="5", fill="var(--accent)",
-            stroke="var(--rail)", stroke_width="2",
+            x="8",
+            y="8",
+            width="15",
+            height="15",
+            rx="5",
+            fill="var(--accent)",
+            stroke="var(--rail)",
+            stroke_width="2",
         ),
         class_name="brand__mark",
         view_box="0 0 24 24",
@@ -72,8 +88,8 @@ def _switcher(state: Any) -> rx.Component:
         trigger,
         rx.foreach(state.clones, _clone_entry),
         menu_line(),
-        menu_link(_entry("layout-grid", "All Clones…", "/clones")),
-        menu_link(_entry("plus", "Create New Clone", "/clones/new")),
+        menu_link(menu_target("layout-grid", "All Clones…", "/clones")),
+        menu_link(menu_target("plus", "Create New Clone", "/clones/new")),
     )
 
 
@@ -92,10 +108,6 @@ def _clone_entry(row: Any) -> rx.Component:
             class_name="menu__item",
         )
     )
-
-
-def _entry(icon: str, words: str, to: str) -> rx.Component:
-    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def _search_button(search: Any) -> rx.Component:
@@ -135,14 +147,18 @@ def _account(state: Any) -> rx.Component:
     # Signing out is a form post: only an answer of the server can take the cookie back. The
     # menu stays open on it, because a button that leaves the page no longer submits its form.
     sign_out = rx.el.button(
-        rx.icon("log-out", size=16), "Sign out", type="submit", form="sign-out", class_name="menu__item"
+        rx.icon("log-out", size=16),
+        "Sign out",
+        type="submit",
+        form="sign-out",
+        class_name="menu__item",
     )
     return rx.fragment(
         rx.el.form(id="sign-out", method="post", action=SIGN_OUT, hidden=True),
         menu(
             trigger,
             menu_label(state.person),
-            menu_link(_entry("settings-2", "Settings", "/settings")),
+            menu_link(menu_target("settings-2", "Settings", "/settings")),
             menu_line(),
             menu_link(sign_out, keep_open=True),
             align="end",

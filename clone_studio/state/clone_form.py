@@ -8,7 +8,7 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import Conflict, InvalidInput, NotFound, StudioError
 from clone_studio.services.personas import PersonaInfo
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.clone_drafts import NEW, drop_draft, keep_draft, read_draft
 from clone_studio.state.clone_fields import FIELDS, CloneFields, changes_of, faults_of, fields_of
 from clone_studio.state.clone_rows import avatar_parts
@@ -47,11 +47,12 @@ class CloneFormState(StudioState):
     drafts: str = rx.LocalStorage("{}", name="studio_clone_drafts")
 
     _ref: str = ""
+    _draft_key: str = ""
     _generation: int = 0
     _stored: CloneFields = CloneFields()
 
     @rx.event
-    async def open(self):
+    async def open(self) -> None:
         """Show the form of the address: a new clone, or the one that is named."""
         self._ref = place_of(str(self.router.url.path)).ref
         self.editing = bool(self._ref)
@@ -95,8 +96,6 @@ class CloneFormState(StudioState):
         self.form_key = f"{draft_key}-{self._generation}"
         self._look()
 
-    _draft_key: str = NEW
-
     def _look(self) -> None:
         """Bring the preview up to the fields."""
         letters, hue = avatar_parts(
@@ -105,9 +104,9 @@ class CloneFormState(StudioState):
         self.preview = Preview(letters, hue, warmth(self.fields.temperature))
 
     @rx.event
-    def keep(self, field: str, value: str):
+    def keep(self, field: str, value: str) -> None:
         """Remember what is in a field, so that leaving the page loses nothing."""
-        if field not in FIELDS:
+        if field not in FIELDS or not self._draft_key:
             return
         self.fields = replace(self.fields, **{field: str(value)[: FIELDS[field]]})
         self.dirty = self.fields != self._stored
@@ -121,14 +120,14 @@ class CloneFormState(StudioState):
         self._look()
 
     @rx.event
-    def discard(self):
+    def discard(self) -> None:
         """Throw away what was typed and not saved."""
         self.drafts = drop_draft(str(self.drafts), self._draft_key)
         self.errors = {}
         self._fill(self._draft_key)
 
     @rx.event
-    async def save(self, form: dict[str, str]):
+    async def save(self, form: dict[str, str]) -> Reaction:
         """Create the clone, or store its changes; every fault is said beside its field."""
         typed = {name: str(form[name])[: FIELDS[name]] for name in FIELDS if name in form}
         self.fields = replace(self.fields, **typed)
@@ -145,7 +144,9 @@ class CloneFormState(StudioState):
             else:
                 saved = await asyncio.to_thread(studio.personas.create, self._user_id, changes)
         except InvalidInput as error:
-            self.errors = {(error.field or "name").replace("retrieval.limit", "passages"): error.detail}
+            self.errors = {
+                (error.field or "name").replace("retrieval.limit", "passages"): error.detail
+            }
             return None
         except Conflict as error:
             self.errors = {"slug" if self.editing else "name": error.detail}
@@ -156,10 +157,12 @@ class CloneFormState(StudioState):
         self.drafts = drop_draft(str(self.drafts), self._draft_key)
         return await self._saved(saved)
 
-    async def _saved(self, saved: PersonaInfo):
+    async def _saved(self, saved: PersonaInfo) -> Reaction:
         """Say that it is saved and go where work goes on."""
         shell = await self.get_state(ShellState)
         if not self.editing:
+            # What is still on its way from a field must not become a draft of the next clone.
+            self._draft_key = ""
             shell.selected_persona_id = saved.id
             self._notify(f"{saved.name} is there. Give it documents to answer from.")
             return rx.redirect(f"/files/{saved.slug}")
