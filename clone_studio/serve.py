@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from clone_studio.settings import PROJECT_ROOT, get_settings
+from clone_studio.settings import PROJECT_ROOT, settings_or_exit
 
 BUILD_DIR = PROJECT_ROOT / ".web" / "build" / "client"
 ANNOUNCE = "STUDIO_ANNOUNCE"
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m clone_studio.serve")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     options = parser.parse_args()
-    settings = get_settings()
+    settings = settings_or_exit()
     os.chdir(PROJECT_ROOT)
     if not (BUILD_DIR / "index.html").is_file():
         sys.exit(f"studio: there is no built page in {_short(BUILD_DIR)}. Run ./studio up first.")
