@@ -136,9 +136,9 @@ def delete_dialog(
         ),
         is_open=is_open,
         on_open_change=on_open_change,
-        text=rx.Var.create("This cannot be undone. Its ")
+        text=rx.Var.create("This cannot be undone. Its documents (")
         + row.counts
-        + " and all of its threads go with it.",
+        + ") and all of its threads go with it.",
     )
 
 

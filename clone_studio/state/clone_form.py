@@ -116,7 +116,11 @@ class CloneFormState(StudioState):
             if getattr(self.fields, name) != getattr(self._stored, name)
         }
         self.drafts = keep_draft(str(self.drafts), self._draft_key, changed)
-        self.errors = {name: text for name, text in self.errors.items() if name != field}
+        if field in self.errors:
+            # What was being typed arrives after a save that found it wrong, too.
+            still = faults_of(self.fields, editing=self.editing)
+            others = {name: text for name, text in self.errors.items() if name != field}
+            self.errors = others | ({field: still[field]} if field in still else {})
         self._look()
 
     @rx.event
