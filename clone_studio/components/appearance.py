@@ -14,6 +14,9 @@ STYLE_SHEETS: tuple[str, ...] = (
     "/styles/shell.css",
     "/styles/clones.css",
     "/styles/pages.css",
+    "/styles/prose.css",
+    "/styles/chat.css",
+    "/styles/files.css",
 )
 
 

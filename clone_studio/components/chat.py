@@ -8,11 +8,11 @@ from clone_studio.components.buttons import button, icon_button, link
 from clone_studio.components.chat_times import times
 
 
-def question_bubble(row: rx.Var[Any]) -> rx.Component:
+def question_bubble(text: rx.Var[str]) -> rx.Component:
     """Return the bubble of what the reader asked, as plain text."""
     return rx.el.article(
         rx.el.h3("You asked", class_name="sr-only"),
-        rx.el.div(row.text, class_name="chat-bubble chat-question"),
+        rx.el.div(text, class_name="chat-bubble chat-question"),
         class_name="chat-turn chat-turn-user",
     )
 
@@ -139,7 +139,9 @@ def running_answer(
                 rx.cond(
                     waiting,
                     rx.el.div(
-                        rx.el.span(), rx.el.span(), rx.el.span(),
+                        rx.el.span(),
+                        rx.el.span(),
+                        rx.el.span(),
                         class_name="chat-dots",
                         role="img",
                         aria_label="Looking through the files",
@@ -159,6 +161,7 @@ def running_answer(
 def welcome(
     name: rx.Var[str],
     who: rx.Component,
+    *,
     greeting: rx.Var[str],
     purpose: rx.Var[str],
     examples: rx.Var[list[str]],
@@ -170,7 +173,9 @@ def welcome(
 
     def example(question: rx.Var[str]) -> rx.Component:
         return rx.el.li(
-            rx.el.button(question, type="button", class_name="chat-example", on_click=on_ask(question))
+            rx.el.button(
+                question, type="button", class_name="chat-example", on_click=on_ask(question)
+            )
         )
 
     return rx.el.section(
@@ -181,7 +186,9 @@ def welcome(
         rx.cond(
             examples.length() > 0,
             rx.el.ul(
-                rx.foreach(examples, example), class_name="chat-examples", aria_label="Questions to begin with"
+                rx.foreach(examples, example),
+                class_name="chat-examples",
+                aria_label="Questions to begin with",
             ),
         ),
         rx.cond(
@@ -200,10 +207,10 @@ def composer(
     version: rx.Var[int],
     text: rx.Var[str],
     problem: rx.Var[str],
+    *,
     name: rx.Var[str],
     running: rx.Var[bool],
     hint: rx.Component,
-    *,
     on_send: Any,
     on_keep: Any,
     on_stop: Any,

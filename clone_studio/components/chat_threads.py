@@ -56,7 +56,9 @@ def thread_list(
         ),
         rx.cond(
             rows.length() == 0,
-            rx.el.p("Threads appear here once you have asked something.", class_name="threads-empty"),
+            rx.el.p(
+                "Threads appear here once you have asked something.", class_name="threads-empty"
+            ),
         ),
     )
 

@@ -103,9 +103,7 @@ def _actions(row: rx.Var[Any], on_retry: Any, on_cancel: Any, on_delete: Any) ->
 
     return rx.el.div(
         rx.cond(row.can_retry, act("Try again", "rotate-cw", on_retry)),
-        rx.cond(
-            row.can_cancel, act("Cancel", "x", on_cancel), act("Delete", "trash-2", on_delete)
-        ),
+        rx.cond(row.can_cancel, act("Cancel", "x", on_cancel), act("Delete", "trash-2", on_delete)),
         class_name="row file-actions",
     )
 
@@ -121,9 +119,7 @@ def filters(query: rx.Var[str], state: rx.Var[str], on_search: Any, on_state: An
             aria_label="Find a file by name",
             on_change=on_search.debounce(250),
         ),
-        select(
-            "file-state", FILTERS, default_value=state, on_change=on_state, aria_label="State"
-        ),
+        select("file-state", FILTERS, default_value=state, on_change=on_state, aria_label="State"),
         class_name="file-filters",
     )
 

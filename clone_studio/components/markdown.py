@@ -53,9 +53,7 @@ def _link(on_cite: Callable[[Any], Any] | None) -> Callable[..., rx.Component]:
     title = rx.Var("props.title", _var_type=str)
 
     def element(children: Any, **_props: Any) -> rx.Component:
-        outside = rx.el.a(
-            children, href=href, target="_blank", rel="noopener noreferrer nofollow"
-        )
+        outside = rx.el.a(children, href=href, target="_blank", rel="noopener noreferrer nofollow")
         if on_cite is None:
             return outside
         chip = rx.el.button(
@@ -71,9 +69,7 @@ def _link(on_cite: Callable[[Any], Any] | None) -> Callable[..., rx.Component]:
     return element
 
 
-def markdown(
-    text: rx.Var[str] | str, on_cite: Callable[[Any], Any] | None = None
-) -> rx.Component:
+def markdown(text: rx.Var[str] | str, on_cite: Callable[[Any], Any] | None = None) -> rx.Component:
     """Return `text` rendered as Markdown with tables and code, and with nothing active in it.
 
     Args:

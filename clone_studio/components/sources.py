@@ -39,9 +39,7 @@ def page_text(
     )
 
 
-def pager(
-    page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: Any
-) -> rx.Component:
+def pager(page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: Any) -> rx.Component:
     """Return previous, "page 3 of 12" and next; nothing for a document of one page."""
 
     def step(name: str, icon: str, by: int, at_end: rx.Var[bool]) -> rx.Component:
@@ -50,7 +48,9 @@ def pager(
     return rx.el.div(
         step("Previous page", "chevron-left", -1, page <= 1),
         rx.el.span(
-            rx.el.span(label, class_name="one-line"), rx.el.span(page, " of ", count, class_name="meta figures"), class_name="pager__label"
+            rx.el.span(label, class_name="one-line"),
+            rx.el.span(page, " of ", count, class_name="meta figures"),
+            class_name="pager__label",
         ),
         step("Next page", "chevron-right", 1, page >= count),
         class_name="pager",
@@ -58,6 +58,7 @@ def pager(
 
 
 def source_panel(
+    *,
     number: rx.Var[int],
     file_name: rx.Var[str],
     navigation: rx.Component,
@@ -90,9 +91,7 @@ def source_panel(
         ),
         rx.cond(
             gone,
-            rx.el.div(
-                rx.el.p(gone), rx.el.blockquote(quote), class_name="source-gone"
-            ),
+            rx.el.div(rx.el.p(gone), rx.el.blockquote(quote), class_name="source-gone"),
             rx.fragment(
                 navigation,
                 text,

@@ -8,6 +8,7 @@ from clone_studio.components.buttons import button, button_link, outward_link
 
 
 def viewer(
+    *,
     name: rx.Var[str],
     back: rx.Var[str],
     navigation: rx.Component,

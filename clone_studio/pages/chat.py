@@ -8,14 +8,15 @@ from clone_studio.components import chat, chat_threads, sources
 from clone_studio.components.buttons import button, button_link, icon_button, link
 from clone_studio.components.markdown import markdown
 from clone_studio.components.overlays import sheet
-from clone_studio.components.surfaces import avatar, bone, empty_state, loading
+from clone_studio.components.surfaces import avatar, bone, empty_state, loading, page_state
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.answer import PARTS, AnswerState, part_name
 from clone_studio.state.chat import ChatState
-from clone_studio.state.chat_rows import MessageRow, SpanRow
+from clone_studio.state.chat_rows import MessageRow
 from clone_studio.state.composer import ComposerState
 from clone_studio.state.sources import SourceState
 from clone_studio.state.threads import ThreadsState
+from clone_studio.state.turns import TURNS, TurnsState, turn_name
 
 ROUTE = "/chat/[slug]/[[thread]]"
 
@@ -31,7 +32,7 @@ def bubble(row: rx.Var[MessageRow], timed: rx.Var[bool]) -> rx.Component:
     """Render one settled bubble again only when its row changes."""
     return rx.cond(
         row.role == "user",
-        chat.question_bubble(row),
+        chat.question_bubble(row.text),
         chat.answer_bubble(
             row,
             prose(text=row.text),
@@ -59,12 +60,16 @@ def _running() -> rx.Component:
     waiting = (AnswerState.tail == "") & (getattr(AnswerState, part_name(0)) == "")
     return rx.cond(
         AnswerState.message_id != "",
-        chat.running_answer(parts, prose(text=AnswerState.tail), waiting, _face()),
+        rx.fragment(
+            rx.cond(AnswerState.question, chat.question_bubble(AnswerState.question)),
+            chat.running_answer(parts, prose(text=AnswerState.tail), waiting, _face()),
+        ),
     )
 
 
 def _messages() -> rx.Component:
-    empty = (ChatState.rows.length() == 0) & (ChatState.recent.length() == 0)
+    first_turn = getattr(TurnsState, turn_name(0))
+    empty = (ChatState.rows.length() == 0) & (first_turn.length() == 0)
     return rx.fragment(
         rx.cond(
             ChatState.has_earlier,
@@ -75,16 +80,16 @@ def _messages() -> rx.Component:
             chat.welcome(
                 ChatState.clone_name,
                 _face(),
-                ChatState.greeting,
-                ChatState.purpose,
-                ChatState.examples,
-                ChatState.ask_example,
-                ChatState.files == 0,
-                "/files/" + ChatState.clone,
+                greeting=ChatState.greeting,
+                purpose=ChatState.purpose,
+                examples=ChatState.examples,
+                on_ask=ChatState.ask_example,
+                without_files=ChatState.files == 0,
+                files_address="/files/" + ChatState.clone,
             ),
         ),
         rx.foreach(ChatState.rows, _bubble),
-        rx.foreach(ChatState.recent, _bubble),
+        *[rx.foreach(getattr(TurnsState, turn_name(index)), _bubble) for index in range(TURNS)],
         _running(),
     )
 
@@ -103,9 +108,9 @@ def _composer() -> rx.Component:
         ComposerState.version,
         ComposerState.text,
         ComposerState.problem,
-        ChatState.clone_name,
-        AnswerState.message_id != "",
-        hint,
+        name=ChatState.clone_name,
+        running=AnswerState.message_id != "",
+        hint=hint,
         on_send=ChatState.send,
         on_keep=ComposerState.keep,
         on_stop=ChatState.stop,
@@ -160,17 +165,17 @@ def _source() -> rx.Component:
     return rx.cond(
         SourceState.shown,
         sources.source_panel(
-            SourceState.number,
-            SourceState.file_name,
-            navigation,
-            sources.page_text(
+            number=SourceState.number,
+            file_name=SourceState.file_name,
+            navigation=navigation,
+            text=sources.page_text(
                 SourceState.before, SourceState.marked, SourceState.after, SourceState.place
             ),
-            SourceState.gone,
-            SourceState.quote,
-            SourceState.original,
-            SourceState.viewer,
-            SourceState.close,
+            gone=SourceState.gone,
+            quote=SourceState.quote,
+            original=SourceState.original,
+            viewer=SourceState.viewer,
+            on_close=SourceState.close,
         ),
     )
 
@@ -222,13 +227,14 @@ def content() -> rx.Component:
     """Return the page without its frame."""
     return rx.el.div(
         rx.window_event_listener(
-            on_key_down=lambda key, _info: rx.cond(
-                key == "Escape", SourceState.close(), rx.noop()
-            )
+            on_key_down=lambda key, _info: rx.cond(key == "Escape", SourceState.close(), rx.noop())
         ),
-        rx.cond(
+        page_state(
             ChatState.ready,
-            rx.cond(
+            ChatState.problem,
+            skeleton=_skeleton(),
+            on_retry=ChatState.open,
+            content=rx.cond(
                 ChatState.missing,
                 _missing(),
                 rx.fragment(
@@ -252,7 +258,6 @@ def content() -> rx.Component:
                     ),
                 ),
             ),
-            _skeleton(),
         ),
         class_name="chat",
         data_threads=rx.cond(ThreadsState.collapsed, "closed", "open"),
@@ -265,6 +270,6 @@ def view() -> rx.Component:
     return framed(content(), kind="chat", title="Chat", of_clone=True, fixed=True)
 
 
-def add(app: rx.App) -> None:
+def register(app: rx.App) -> None:
     """Add the page to the app."""
     add_page(app, view, ROUTE, "Chat", on_load=[ChatState.open])

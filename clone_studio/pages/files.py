@@ -4,7 +4,7 @@ import reflex as rx
 
 from clone_studio.components import files, sources, viewer
 from clone_studio.components.buttons import button, button_link
-from clone_studio.components.surfaces import bone, empty_state, loading
+from clone_studio.components.surfaces import bone, empty_state, loading, page_state
 from clone_studio.components.upload import uploader
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.files import FilesState
@@ -79,40 +79,41 @@ def _table() -> rx.Component:
 
 def _viewer() -> rx.Component:
     return viewer.viewer(
-        ViewerState.name,
-        "/files/" + FilesState.clone,
-        sources.pager(
+        name=ViewerState.name,
+        back="/files/" + FilesState.clone,
+        navigation=sources.pager(
             ViewerState.page, ViewerState.page_count, ViewerState.label, ViewerState.turn
         ),
-        sources.page_text(ViewerState.before, ViewerState.marked, ViewerState.after, ViewerState.place),
-        viewer.passage_list(
+        text=sources.page_text(
+            ViewerState.before, ViewerState.marked, ViewerState.after, ViewerState.place
+        ),
+        passages=viewer.passage_list(
             ViewerState.chunks,
             ViewerState.chunk_count,
             ViewerState.has_more,
             ViewerState.show_chunk,
             ViewerState.more,
         ),
-        ViewerState.original,
+        original=ViewerState.original,
     )
 
 
 def _missing(words: rx.Var[str], label: str, to: rx.Var[str] | str) -> rx.Component:
-    return empty_state(
-        "file-question", words, "Look among the others.", button_link(label, to=to)
-    )
+    return empty_state("file-question", words, "Look among the others.", button_link(label, to=to))
 
 
 def _skeleton() -> rx.Component:
-    return loading(
-        bone("40%"), *[bone(height="44px") for _ in range(5)], class_name="files stack"
-    )
+    return loading(bone("40%"), *[bone(height="44px") for _ in range(5)], class_name="files stack")
 
 
 def content() -> rx.Component:
     """Return the page without its frame."""
-    return rx.cond(
+    return page_state(
         FilesState.ready,
-        rx.cond(
+        FilesState.problem,
+        skeleton=_skeleton(),
+        on_retry=FilesState.open,
+        content=rx.cond(
             FilesState.missing,
             _missing(FilesState.missing, "All clones", "/clones"),
             rx.cond(
@@ -121,7 +122,6 @@ def content() -> rx.Component:
                 rx.cond(ViewerState.file_id, _viewer(), _table()),
             ),
         ),
-        _skeleton(),
     )
 
 
@@ -130,6 +130,6 @@ def view() -> rx.Component:
     return framed(content(), kind="files", title="Files", of_clone=True)
 
 
-def add(app: rx.App) -> None:
+def register(app: rx.App) -> None:
     """Add the page to the app."""
     add_page(app, view, ROUTE, "Files", on_load=[FilesState.open, ViewerState.open])

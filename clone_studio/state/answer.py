@@ -24,27 +24,35 @@ def part_size(index: int) -> int:
 
 
 class AnswerState(rx.State):
-    """The running answer of this tab: its id and its text so far."""
+    """The running answer of this tab: its id, its question and its text so far."""
 
     message_id: str = ""
+    question: str = ""
     tail: str = ""
 
+    _question_id: str = ""
     _used: int = 0
     _settled: int = 0
     _fresh: int = 0
 
-    def _begin(self, message_id: str) -> None:
-        """Show `message_id` as the answer in progress, with no text yet."""
+    def _begin(self, message_id: str, question: str = "", question_id: str = "") -> None:
+        """Show `message_id` as the answer in progress, with no text yet.
+
+        Args:
+            message_id: The answer.
+            question: What it answers, when no settled bubble shows that yet.
+            question_id: The question's message.
+        """
         self._clear()
         self.message_id = message_id
+        self.question, self._question_id = question, question_id
 
     def _clear(self) -> None:
         """Show no answer in progress."""
         for index in range(self._used + 1):
             if getattr(self, part_name(index)):
                 setattr(self, part_name(index), "")
-        self.message_id = ""
-        self.tail = ""
+        self.message_id = self.question = self.tail = ""
         self._used = self._settled = self._fresh = 0
 
     def _show(self, text: str) -> None:

@@ -1,12 +1,12 @@
 """The conversation on the chat page: opening a thread, asking, stopping, and the settled bubbles.
 
-The bubbles live in two lists, because a var travels whole: `rows` is what was read when the
-thread was opened, `recent` what was said since, so that a new question does not re-send the
-thread. The running answer is in `AnswerState`, the thread list in `ThreadsState`, the opened
-source in `SourceState`.
+`rows` is what was read when the thread was opened. What is said since goes to `TurnsState`, the
+running answer to `AnswerState`: a var travels whole, so nothing that grows shares one with what
+is finished. The thread list is in `ThreadsState`, the opened source in `SourceState`.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import reflex as rx
 
@@ -28,9 +28,9 @@ from clone_studio.state.clone_rows import avatar_parts
 from clone_studio.state.composer import ComposerState
 from clone_studio.state.sources import SourceState
 from clone_studio.state.threads import NEW, ThreadsState
+from clone_studio.state.turns import TurnsState
 
 PAGE = 50
-RECENT_LIMIT = 16
 ASKING = "asking"
 
 
@@ -48,9 +48,9 @@ class ChatState(StudioState):
     files: int = 0
     thread_id: str = ""
     rows: list[MessageRow] = []
-    recent: list[MessageRow] = []
     has_earlier: bool = False
     ready: bool = False
+    problem: str = ""
     missing: str = ""
     spoken: str = ""
     quoting: bool = False
@@ -79,10 +79,14 @@ class ChatState(StudioState):
                     return rx.redirect(f"/chat/{persona.slug}/{last}", replace=True)
             await self._show_clone(persona)
             await self._open_thread("" if thread == NEW else thread)
+            self.problem = ""
         except NotFound:
             self.missing = "This thread is not here. It may have been deleted."
             self.new_address = f"/chat/{slug}/{NEW}"
-            self.ready = True
+        except StudioError as error:
+            self.problem = error.detail
+            return None
+        self.ready = True
         return None
 
     async def _show_clone(self, persona: PersonaInfo) -> None:
@@ -101,10 +105,10 @@ class ChatState(StudioState):
     async def _open_thread(self, thread_id: str) -> None:
         """Read the newest messages of a thread and go on with an answer that is running."""
         self.missing = self.spoken = self.timed_id = ""
-        self.recent = []
         self.thread_id = thread_id
         answer = await self.get_state(AnswerState)
         answer._clear()
+        (await self.get_state(TurnsState))._clear()
         (await self.get_state(SourceState))._close()
         messages: list[MessageInfo] = []
         self.has_earlier = False
@@ -118,7 +122,6 @@ class ChatState(StudioState):
             self._watch(messages.pop().id)
         self.rows = [message_row(message) for message in messages]
         await (await self.get_state(ThreadsState))._show(self.clone, thread_id)
-        self.ready = True
 
     def _watch(self, message_id: str) -> None:
         """Have this tab shown the answer as it grows."""
@@ -155,14 +158,14 @@ class ChatState(StudioState):
     @rx.event
     async def try_again(self, message_id: str):
         """Ask the question of an answer that failed once more."""
-        rows = [*self.rows, *self.recent]
+        rows = [*self.rows, *(await self.get_state(TurnsState))._rows()]
         keys = [row.key for row in rows]
         if str(message_id) in keys[1:]:
             question = rows[keys.index(str(message_id)) - 1]
             async for step in self._ask(question.plain):
                 yield step
 
-    async def _ask(self, text: str):
+    async def _ask(self, text: str) -> AsyncIterator[rx.event.EventSpec | None]:
         """Show the question at once, then have it answered; a refusal takes it back."""
         answer = await self.get_state(AnswerState)
         composer = await self.get_state(ComposerState)
@@ -172,9 +175,7 @@ class ChatState(StudioState):
             return
         if not question:
             return
-        self._fold()
-        self.recent = [*self.recent, question_row(ASKING, question)]
-        answer._begin(ASKING)
+        answer._begin(ASKING, question)
         composer._accept(text)
         self.spoken = f"{self.clone_name} is answering."
         yield
@@ -184,11 +185,9 @@ class ChatState(StudioState):
             )
         except StudioError as error:
             answer._clear()
-            self.recent = self.recent[:-1]
             composer._refuse(text, error.detail, restore=True)
             return
-        self.recent = [*self.recent[:-1], question_row(started.user_message_id, question)]
-        answer._begin(started.message_id)
+        answer._begin(started.message_id, question, started.user_message_id)
         self._watch(started.message_id)
         if started.thread_id != self.thread_id:
             self.thread_id = self._arriving = started.thread_id
@@ -206,21 +205,25 @@ class ChatState(StudioState):
             )
         return ""
 
-    def _fold(self) -> None:
-        """Move what was said lately to what was read, now and then, and keep both bounded."""
-        if len(self.recent) >= RECENT_LIMIT:
-            both = [*self.rows, *self.recent]
+    async def _add_turn(self, rows: list[MessageRow]) -> None:
+        """Show one more exchange; now and then all of them join what was read, bounded."""
+        turns = await self.get_state(TurnsState)
+        if turns._full():
+            both = [*self.rows, *turns._rows()]
             self.has_earlier = self.has_earlier or len(both) > PAGE
             self.rows = both[-PAGE:]
-            self.recent = []
+            turns._clear()
+        turns._add(rows)
 
     async def _settle(self, message: MessageInfo, thread: ThreadInfo) -> None:
         """Replace the running answer by the stored message; called by the pusher."""
         if message.thread_id != self.thread_id:
             return
-        (await self.get_state(AnswerState))._clear()
+        answer = await self.get_state(AnswerState)
+        question = [question_row(answer._question_id, answer.question)] if answer.question else []
         row = message_row(message)
-        self.recent = [*(old for old in self.recent if old.key != row.key), row]
+        await self._add_turn([*question, row])
+        answer._clear()
         self.spoken = row.note or f"{self.clone_name} has answered."
         threads = await self.get_state(ThreadsState)
         threads._put(thread)

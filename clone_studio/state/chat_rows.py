@@ -1,4 +1,4 @@
-"""What the chat page shows of threads, messages and sources, and how services' records become it."""
+"""What the chat page shows of threads, messages and sources, made from services' records."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from clone_studio.state.clone_rows import exactly
 
 STATE_NOTES = {
     "stopped": "Stopped. What was said so far is kept.",
-    "interrupted": "The studio was interrupted while it wrote this answer. What was written is kept.",
+    "interrupted": "The studio stopped while it wrote this answer. What was written is kept.",
     "failed": "This answer could not be written.",
 }
 SPAN_NAMES = {

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import reflex as rx
 
 from clone_studio.bootstrap import services
-from clone_studio.errors import NotFound
+from clone_studio.errors import NotFound, StudioError
 from clone_studio.services.files import FilePage, FileService
+from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.base import StudioState
 from clone_studio.state.file_rows import FileRow, file_row
@@ -29,6 +30,7 @@ class FilesState(StudioState):
     rows: list[FileRow] = []
     has_more: bool = False
     ready: bool = False
+    problem: str = ""
     missing: str = ""
     query: str = ""
     state_filter: str = ""
@@ -46,10 +48,17 @@ class FilesState(StudioState):
         slug = str(self.slug)
         try:
             persona = await asyncio.to_thread(services().personas.get_for, self._user_id, slug)
+            await self._show(persona)
+            self.problem = ""
         except NotFound:
             self.missing = "There is no such clone."
-            self.ready = True
+        except StudioError as error:
+            self.problem = error.detail
             return
+        self.ready = True
+
+    async def _show(self, persona: PersonaInfo) -> None:
+        """Show the files of `persona`, and have this tab told when one of them moves."""
         if persona.slug != self.clone:
             self.query = self.state_filter = ""
             self.rows, self.filters, self._shown = [], False, PAGE
@@ -67,7 +76,6 @@ class FilesState(StudioState):
             )
         )
         await self._read()
-        self.ready = True
 
     def _query(self) -> Callable[[FileService], FilePage]:
         """Return the reading of the rows now shown, to be run outside the tab's lock."""

@@ -63,9 +63,7 @@ class SourceState(StudioState):
         """Show page `number` of the file, marked where it is the cited one."""
         self.gone = self.before = self.marked = self.after = ""
         try:
-            file = await asyncio.to_thread(
-                services().files.get_for, self._user_id, self.file_id
-            )
+            file = await asyncio.to_thread(services().files.get_for, self._user_id, self.file_id)
             pages = await asyncio.to_thread(
                 services().files.pages, self._user_id, self.file_id, number, 1
             )

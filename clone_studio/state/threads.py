@@ -98,9 +98,7 @@ class ThreadsState(StudioState):
         """Delete a thread; it can be brought back."""
         async with self._reporting():
             thread_id = str(thread_id)
-            await asyncio.to_thread(
-                services().conversations.delete, self._user_id, thread_id
-            )
+            await asyncio.to_thread(services().conversations.delete, self._user_id, thread_id)
             gone = next((row for row in self.rows if row.key == thread_id), ThreadRow())
             self.rows = grouped([row for row in self.rows if row.key != thread_id])
             self.undo_id, self.undo_title = thread_id, gone.title
@@ -114,9 +112,7 @@ class ThreadsState(StudioState):
         thread_id, self.undo_id = self.undo_id, ""
         if thread_id:
             async with self._reporting():
-                await asyncio.to_thread(
-                    services().conversations.restore, self._user_id, thread_id
-                )
+                await asyncio.to_thread(services().conversations.restore, self._user_id, thread_id)
                 await self._read(before=None)
 
     @rx.event

@@ -59,6 +59,7 @@ class ViewerState(StudioState):
         except NotFound:
             self.file_id = file_id
             self.missing = "This file is not here. It may have been deleted."
+
     async def _load(self, file_id: str, page: int) -> None:
         file = await asyncio.to_thread(services().files.get_for, self._user_id, file_id)
         self.file_id, self.name, self.missing = file.id, file.name, ""
@@ -119,9 +120,7 @@ class ViewerState(StudioState):
     @rx.event
     async def show_chunk(self, chunk_id: str):
         """Show one passage of the list in its page."""
-        position = next(
-            (n for n, row in enumerate(self.chunks) if row.key == str(chunk_id)), None
-        )
+        position = next((n for n, row in enumerate(self.chunks) if row.key == str(chunk_id)), None)
         if position is None:
             return
         async with self._reporting():
