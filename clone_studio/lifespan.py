@@ -36,7 +36,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
         await studio.chat.close()
         await asyncio.to_thread(worker.stop)
         await guide
-        studio.database.dispose()
+        await asyncio.to_thread(studio.database.dispose)
         logger.info("Studio stopped")
 
 

@@ -249,6 +249,7 @@ def upgrade() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("error", sa.String(length=500), nullable=True),
+        sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("model", sa.String(length=120), nullable=False),
         sa.Column("citations", sa.JSON(), nullable=False),
         sa.Column("proof", sa.JSON(), nullable=True),
@@ -309,9 +310,18 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_chunk_vectors_persona_id_model", ["persona_id", "model"], unique=False
         )
+    if op.get_bind().dialect.name == 'sqlite':
+        # `scope` holds the persona and the file as one term each, so that both filter inside
+        # the index; the ascii tokenizer keeps every character above 127 as part of a term.
+        op.execute(
+            "CREATE VIRTUAL TABLE chunk_terms USING fts5("
+            "terms, scope, chunk_id UNINDEXED, tokenize='ascii')"
+        )
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == 'sqlite':
+        op.execute("DROP TABLE chunk_terms")
     with op.batch_alter_table("chunk_vectors", schema=None) as batch_op:
         batch_op.drop_index("ix_chunk_vectors_persona_id_model")
 

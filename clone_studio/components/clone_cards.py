@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from clone_studio.components.buttons import button, icon_button, link
+from clone_studio.components.buttons import button, link
 from clone_studio.components.fields import field, text_input
 from clone_studio.components.overlays import (
     dialog,
@@ -44,7 +44,11 @@ def clone_card(row: Any, *, busy: rx.Var[str], on_duplicate: Any, on_delete: Any
             avatar(row.letters, row.hue, "large"),
             rx.el.div(
                 rx.el.h2(
-                    link(row.name, to=rx.Var.create("/chat/") + row.slug, class_name="clone-card__open"),
+                    link(
+                        row.name,
+                        to=rx.Var.create("/chat/") + row.slug,
+                        class_name="clone-card__open",
+                    ),
                     class_name="clone-card__name one-line",
                 ),
                 _marks(row),
@@ -78,7 +82,10 @@ def _marks(row: Any) -> rx.Component:
         rx.cond(
             row.consent,
             rx.el.span(
-                rx.icon("shield-check", size=12), "Consent ", row.consent, class_name="meta row tight"
+                rx.icon("shield-check", size=12),
+                "Consent ",
+                row.consent,
+                class_name="meta row tight",
             ),
             rx.fragment(),
         ),
@@ -129,9 +136,9 @@ def delete_dialog(
         ),
         is_open=is_open,
         on_open_change=on_open_change,
-        text=rx.Var.create("This cannot be undone. Its ")
+        text=rx.Var.create("This cannot be undone. Its documents (")
         + row.counts
-        + " and all of its threads go with it.",
+        + ") and all of its threads go with it.",
     )
 
 

@@ -59,8 +59,14 @@ def brand_mark() -> rx.Component:
     return rx.el.svg(
         rx.el.svg.rect(x="1", y="1", width="15", height="15", rx="5", fill="var(--text)"),
         rx.el.svg.rect(
-            x="8", y="8", width="15", height="15", rx="5", fill="var(--accent)",
-            stroke="var(--rail)", stroke_width="2",
+            x="8",
+            y="8",
+            width="15",
+            height="15",
+            rx="5",
+            fill="var(--accent)",
+            stroke="var(--rail)",
+            stroke_width="2",
         ),
         class_name="brand__mark",
         view_box="0 0 24 24",
@@ -87,7 +93,7 @@ def _switcher(state: Any) -> rx.Component:
     )
 
 
-def _clonemenu_target(row: Any) -> rx.Component:
+def _clone_entry(row: Any) -> rx.Component:
     return menu_link(
         link(
             avatar(row.letters, row.hue, "small"),
@@ -141,7 +147,11 @@ def _account(state: Any) -> rx.Component:
     # Signing out is a form post: only an answer of the server can take the cookie back. The
     # menu stays open on it, because a button that leaves the page no longer submits its form.
     sign_out = rx.el.button(
-        rx.icon("log-out", size=16), "Sign out", type="submit", form="sign-out", class_name="menu__item"
+        rx.icon("log-out", size=16),
+        "Sign out",
+        type="submit",
+        form="sign-out",
+        class_name="menu__item",
     )
     return rx.fragment(
         rx.el.form(id="sign-out", method="post", action=SIGN_OUT, hidden=True),

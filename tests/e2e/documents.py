@@ -35,7 +35,9 @@ def _file(objects: list[str]) -> bytes:
     table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
     size = len(objects) + 1
     head = f"xref\n0 {size}\n0000000000 65535 f \n{table}"
-    return out + f"{head}trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF".encode()
+    return (
+        out + f"{head}trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(out)}\n%%EOF".encode()
+    )
 
 
 def handbook(pages: int = 12, needle: int = 9) -> bytes:
