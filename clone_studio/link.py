@@ -3,6 +3,7 @@
 import sys
 
 from clone_studio.bootstrap import services
+from clone_studio.settings import settings_or_exit
 
 
 def sign_in_link() -> str:
@@ -13,4 +14,5 @@ def sign_in_link() -> str:
 
 
 if __name__ == "__main__":
+    settings_or_exit()
     sys.stdout.write(f"{sign_in_link()}\n")

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from clone_studio.api.schema import Shape
 from clone_studio.services.files import FileInfo
 
@@ -20,6 +22,15 @@ class FileStatus(Shape):
     status: str
     stage: str
     error: str | None
+
+
+class FileQuery(Shape):
+    """Which files to list; `before` is the id of the last one seen."""
+
+    query: str = Field("", max_length=200)
+    status: str = Field("", max_length=24)
+    limit: int = Field(50, ge=1, le=200)
+    before: str | None = Field(None, max_length=64)
 
 
 class File(Shape):

@@ -12,6 +12,7 @@ from clone_studio.api.file_schema import (
     Chunk,
     Chunks,
     File,
+    FileQuery,
     Files,
     FileStatus,
     Page,
@@ -63,20 +64,17 @@ async def upload(persona: str, user: CurrentUser, request: Request) -> Uploaded:
 async def list_files(
     persona: str,
     user: CurrentUser,
-    query: Annotated[str, Query(max_length=200)] = "",
-    status: Annotated[str, Query(max_length=24)] = "",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[str | None, Query(max_length=64)] = None,
+    wanted: Annotated[FileQuery, Query()],
 ) -> Files:
     """Return the clone's files, the newest first; `before` is the id of the last one seen."""
     page = await asyncio.to_thread(
         services().files.list_for,
         user.id,
         persona,
-        query=query,
-        state=status,
-        limit=limit,
-        before=before,
+        query=wanted.query,
+        state=wanted.status,
+        limit=wanted.limit,
+        before=wanted.before,
     )
     return Files(files=[File.of(one) for one in page.files], has_more=page.has_more)
 

@@ -40,7 +40,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception:  # noqa: BLE001 the edge of the program: the client gets an answer
+        except Exception:
+            # The edge of the program: whatever went wrong, the client gets an answer.
             logger.exception("Request failed", extra={"request_id": request_id})
             if status == 0:
                 await internal_error()(scope, receive, sending)

@@ -45,7 +45,7 @@ class Token(Shape):
     """A bearer token; `expiresIn` is in seconds."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 the name of a scheme, no secret
     expires_in: int
 
 

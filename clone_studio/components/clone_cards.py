@@ -4,7 +4,7 @@ from typing import Any
 
 import reflex as rx
 
-from clone_studio.components.buttons import button, icon_button, link
+from clone_studio.components.buttons import button, link
 from clone_studio.components.fields import field, text_input
 from clone_studio.components.overlays import (
     dialog,
@@ -14,6 +14,7 @@ from clone_studio.components.overlays import (
     menu_item,
     menu_line,
     menu_link,
+    menu_target,
 )
 from clone_studio.components.surfaces import avatar, bone, chip, loading
 
@@ -43,7 +44,11 @@ def clone_card(row: Any, *, busy: rx.Var[str], on_duplicate: Any, on_delete: Any
             avatar(row.letters, row.hue, "large"),
             rx.el.div(
                 rx.el.h2(
-                    link(row.name, to=rx.Var.create("/chat/") + row.slug, class_name="clone-card__open"),
+                    link(
+                        row.name,
+                        to=rx.Var.create("/chat/") + row.slug,
+                        class_name="clone-card__open",
+                    ),
                     class_name="clone-card__name one-line",
                 ),
                 _marks(row),
@@ -77,7 +82,10 @@ def _marks(row: Any) -> rx.Component:
         rx.cond(
             row.consent,
             rx.el.span(
-                rx.icon("shield-check", size=12), "Consent ", row.consent, class_name="meta row tight"
+                rx.icon("shield-check", size=12),
+                "Consent ",
+                row.consent,
+                class_name="meta row tight",
             ),
             rx.fragment(),
         ),
@@ -86,9 +94,6 @@ def _marks(row: Any) -> rx.Component:
 
 
 def _card_menu(row: Any, on_duplicate: Any, on_delete: Any) -> rx.Component:
-    def entry(icon: str, words: str, address: Any) -> rx.Component:
-        return menu_link(link(rx.icon(icon, size=16), words, to=address, class_name="menu__item"))
-
     trigger = rx.el.button(
         rx.icon("ellipsis", size=16),
         type="button",
@@ -97,9 +102,9 @@ def _card_menu(row: Any, on_duplicate: Any, on_delete: Any) -> rx.Component:
     )
     return menu(
         trigger,
-        entry("message-square", "Chat", rx.Var.create("/chat/") + row.slug),
-        entry("file-text", "Files", rx.Var.create("/files/") + row.slug),
-        entry("pencil", "Edit", rx.Var.create("/clones/") + row.slug),
+        menu_link(menu_target("message-square", "Chat", rx.Var.create("/chat/") + row.slug)),
+        menu_link(menu_target("file-text", "Files", rx.Var.create("/files/") + row.slug)),
+        menu_link(menu_target("pencil", "Edit", rx.Var.create("/clones/") + row.slug)),
         menu_item("Duplicate", icon="copy", on_select=on_duplicate(row.key)),
         menu_line(),
         menu_item("Delete…", icon="trash-2", danger=True, on_select=on_delete(row.key)),
@@ -131,9 +136,9 @@ def delete_dialog(
         ),
         is_open=is_open,
         on_open_change=on_open_change,
-        text=rx.Var.create("This cannot be undone. Its ")
+        text=rx.Var.create("This cannot be undone. Its documents (")
         + row.counts
-        + " and all of its threads go with it.",
+        + ") and all of its threads go with it.",
     )
 
 

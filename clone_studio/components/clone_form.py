@@ -14,8 +14,20 @@ LANGUAGES = (
     *(
         (name, name)
         for name in (
-            "English", "German", "French", "Spanish", "Italian", "Portuguese", "Dutch", "Polish",
-            "Turkish", "Arabic", "Hindi", "Chinese", "Japanese", "Korean",
+            "English",
+            "German",
+            "French",
+            "Spanish",
+            "Italian",
+            "Portuguese",
+            "Dutch",
+            "Polish",
+            "Turkish",
+            "Arabic",
+            "Hindi",
+            "Chinese",
+            "Japanese",
+            "Korean",
         )
     ),
 )
@@ -38,8 +50,12 @@ def clone_form(state: Any) -> rx.Component:
     return rx.el.form(
         rx.cond(state.restored, _restored(state), rx.fragment()),
         _section("Who it is", "What people see first.", _picture(state, make), *_who(make, state)),
-        _section("How it talks", "The first words, and what it says when it does not know.", *_talk(make)),
-        _section("How it answers", "The settings of the model and of the search.", *_answers(make, state)),
+        _section(
+            "How it talks", "The first words, and what it says when it does not know.", *_talk(make)
+        ),
+        _section(
+            "How it answers", "The settings of the model and of the search.", *_answers(make, state)
+        ),
         _section("Consent", "Shown on the clone and kept in the audit log.", _consent(make, state)),
         _save_bar(state),
         on_submit=state.save,
@@ -83,7 +99,9 @@ class _Maker:
 
 def _section(title: str, text: str, *children: rx.Component) -> rx.Component:
     return rx.el.section(
-        rx.el.div(rx.el.h2(title), rx.el.p(text, class_name="meta"), class_name="form-section__head"),
+        rx.el.div(
+            rx.el.h2(title), rx.el.p(text, class_name="meta"), class_name="form-section__head"
+        ),
         rx.el.div(*children, class_name="form-section__fields"),
         class_name="form-section",
     )
@@ -111,7 +129,9 @@ def _picture(state: Any, make: _Maker) -> rx.Component:
         avatar(state.preview.letters, state.preview.hue, "large"),
         rx.el.div(
             rx.el.label("Initials or emoji", html_for="field-letters", class_name="field__label"),
-            text_input("letters", error=error, max_length=12, placeholder="Auto", **make.bound("letters")),
+            text_input(
+                "letters", error=error, max_length=12, placeholder="Auto", **make.bound("letters")
+            ),
             class_name="field picture__letters",
         ),
         rx.el.div(
@@ -135,10 +155,15 @@ def _who(make: _Maker, state: Any) -> list[rx.Component]:
         spell_check=False,
     )
     return [
-        make("name", "Name", required=True, auto_complete="off", placeholder="Benjamin Franklin"),
+        make("name", "Name", required=True, auto_complete="off", placeholder="For example Benjamin Franklin"),
         rx.cond(state.editing, address, rx.fragment()),
         make("purpose", "Purpose", note="One sentence, shown on its card.", auto_complete="off"),
-        make("description", "Description", text_area, "Who this is, in a few paragraphs. The clone reads it too."),
+        make(
+            "description",
+            "Description",
+            text_area,
+            "Who this is, in a few paragraphs. The clone reads it too.",
+        ),
     ]
 
 
@@ -181,17 +206,33 @@ def _answers(make: _Maker, state: Any) -> list[rx.Component]:
             },
         ),
         rx.el.div(
-            rx.el.span("Exact"), rx.el.span("Wild"), class_name="row between meta", aria_hidden="true"
+            rx.el.span("Exact"),
+            rx.el.span("Wild"),
+            class_name="row between meta",
+            aria_hidden="true",
         ),
         field_error("temperature", error),
         class_name="field",
     )
     return [
-        make("model", "Model", note="Left empty, the studio's own model answers.", auto_complete="off", spell_check=False),
+        make(
+            "model",
+            "Model",
+            note="Left empty, the studio's own model answers.",
+            auto_complete="off",
+            spell_check=False,
+        ),
         slider,
         rx.el.div(
-            make("max_tokens", "Longest answer", note="In tokens, 16 to 16,000.", input_mode="numeric"),
-            make("passages", "Passages read per question", note="From 1 to 20.", input_mode="numeric"),
+            make(
+                "max_tokens",
+                "Longest answer",
+                note="In tokens, 16 to 16,000.",
+                input_mode="numeric",
+            ),
+            make(
+                "passages", "Passages read per question", note="From 1 to 20.", input_mode="numeric"
+            ),
             class_name="two-fields",
         ),
     ]
@@ -228,7 +269,9 @@ def _save_bar(state: Any) -> rx.Component:
     words = rx.cond(
         faults,
         rx.el.span(
-            rx.icon("circle-alert", size=14), "Some fields need another look.", class_name="field__error"
+            rx.icon("circle-alert", size=14),
+            "Some fields need another look.",
+            class_name="field__error",
         ),
         rx.cond(
             state.dirty,

@@ -7,7 +7,12 @@ import reflex as rx
 from clone_studio.components.buttons import link
 from clone_studio.components.overlays import dialog
 
-_ICONS = {"page": "panel-top", "clone": "user-round", "thread": "message-square", "file": "file-text"}
+_ICONS = {
+    "page": "panel-top",
+    "clone": "user-round",
+    "thread": "message-square",
+    "file": "file-text",
+}
 
 
 def finder(state: Any) -> rx.Component:
@@ -38,7 +43,9 @@ def finder(state: Any) -> rx.Component:
                 rx.foreach(state.found, _row),
                 rx.cond(
                     state.found.length() == 0,
-                    rx.el.p('Nothing has "', state.query, '" in its name.', class_name="finder__none"),
+                    rx.el.p(
+                        'Nothing has "', state.query, '" in its name.', class_name="finder__none"
+                    ),
                     rx.fragment(),
                 ),
                 class_name="finder__list",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import reflex as rx
 from reflex_base.components.component import field
 from reflex_base.constants.compiler import MemoizationMode
+from reflex_base.utils.imports import ImportVar
 from reflex_components_radix.primitives.dialog import (
     DialogClose,
     DialogContent,
@@ -20,9 +21,18 @@ from reflex_components_radix.primitives.dialog import (
     DialogTrigger,
 )
 
-from clone_studio.components.buttons import icon_button
+from clone_studio.components.buttons import icon_button, link
 
 _MENU = "@radix-ui/react-dropdown-menu@2.2.1"
+
+
+_RETURN_FOCUS = rx.Var(
+    "returnFocus",
+    _var_type=rx.EventChain,
+    _var_data=rx.vars.VarData(
+        imports={"$/public/components/focus.js": [ImportVar(tag="returnFocus")]}
+    ),
+)
 
 
 def _floating(
@@ -56,18 +66,13 @@ def dialog(
         class_name: Further classes.
     """
     has_text = isinstance(text, rx.Var) or bool(text)
-    words = (
-        DialogDescription.create(text, class_name="dialog__text")
-        if has_text
-        else rx.fragment()
-    )
+    words = DialogDescription.create(text, class_name="dialog__text") if has_text else rx.fragment()
     content = DialogContent.create(
-        rx.el.div(
-            DialogTitle.create(title, class_name="dialog__title"), class_name="dialog__head"
-        ),
+        rx.el.div(DialogTitle.create(title, class_name="dialog__title"), class_name="dialog__head"),
         words,
         *children,
         class_name=f"dialog {class_name}".strip(),
+        on_close_auto_focus=_RETURN_FOCUS,
         **({} if has_text else {"aria_describedby": ""}),
     )
     return _floating(content, is_open, on_open_change, None)
@@ -102,6 +107,7 @@ def sheet(
         head if show_title else heading,
         *children,
         class_name=f"sheet sheet--{side}",
+        on_close_auto_focus=_RETURN_FOCUS,
         aria_describedby="",
     )
     return _floating(content, is_open, on_open_change, None)
@@ -152,7 +158,9 @@ class _MenuSeparator(_MenuPart):
     alias = "MenuSeparator"
 
 
-def menu(trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start") -> rx.Component:
+def menu(
+    trigger: rx.Component, *items: Any, align: Literal["start", "end"] = "start"
+) -> rx.Component:
     """Return a menu that `trigger` opens.
 
     The trigger must not have an `on_click` of its own. Items come from `menu_item`,
@@ -182,6 +190,11 @@ def menu_link(target: rx.Component, keep_open: bool = False) -> rx.Component:
     """Return an entry that is a link; make `target` with `link(..., class_name="menu__item")`."""
     props = {"on_select": rx.prevent_default} if keep_open else {}
     return _MenuItem.create(target, as_child=True, **props)
+
+
+def menu_target(icon: str, words: str, to: str | rx.Var[str]) -> rx.Component:
+    """Return the usual target of a `menu_link`: an icon and words."""
+    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def menu_line() -> rx.Component:

@@ -10,10 +10,16 @@ from clone_studio.components.overlays import dialog, dialog_actions, dialog_clos
 from clone_studio.components.surfaces import bone, card, chip, error_state, loading, status_of
 
 _SET_MODE = "setColorMode"
-_MODES = (("light", "sun", "Light"), ("dark", "moon", "Dark"), ("system", "monitor", "As the system"))
+_MODES = (
+    ("light", "sun", "Light"),
+    ("dark", "moon", "Dark"),
+    ("system", "monitor", "As the system"),
+)
 
 
-def section(title: str, text: str, *children: Any, anchor: str, action: Any = None) -> rx.Component:
+def section(
+    title: str, text: str | rx.Component, *children: Any, anchor: str, action: Any = None
+) -> rx.Component:
     """Return one section of the page, with a heading that a link can point to."""
     return card(
         rx.el.div(
@@ -34,7 +40,9 @@ def account_form(state: Any) -> rx.Component:
         rx.el.div(
             field(
                 "Name",
-                text_input("name", error=name_error, default_value=state.name, auto_complete="name"),
+                text_input(
+                    "name", error=name_error, default_value=state.name, auto_complete="name"
+                ),
                 name="name",
                 error=name_error,
             ),
@@ -73,7 +81,7 @@ def password_form(state: Any) -> rx.Component:
             secret("current", "Present password", "current-password"),
             rx.el.p(
                 "No password is set: you sign in with one-time links. With a password you can "
-                "also sign in on this page's sign-in form.",
+                "sign in without one.",
                 class_name="muted",
             ),
         ),
@@ -83,9 +91,7 @@ def password_form(state: Any) -> rx.Component:
             class_name="two-fields",
         ),
         rx.el.div(
-            button(
-                rx.cond(state.has_password, "Change password", "Set password"), type="submit"
-            ),
+            button(rx.cond(state.has_password, "Change password", "Set password"), type="submit"),
             class_name="form-end",
         ),
         on_submit=state.save_password,
@@ -177,9 +183,7 @@ def color_mode_choice() -> rx.Component:
 def _set_mode(mode: str) -> rx.Var[Any]:
     setter = rx.color_mode._replace(_js_expr=_SET_MODE)
     context = f"const {{ {_SET_MODE} }} = useContext(ColorModeContext)"
-    data = rx.vars.VarData(
-        imports=dict(setter._get_all_var_data().imports), hooks={context: None}
-    )
+    data = rx.vars.VarData(imports=dict(setter._get_all_var_data().imports), hooks={context: None})
     return rx.Var(f'() => {_SET_MODE}("{mode}")', _var_type=rx.EventChain, _var_data=data)
 
 

@@ -72,10 +72,15 @@ def shell(
         topbar(state, frame.search),
         _rail(frame, kind),
         rx.el.main(
-            _page_head(state, title, of_clone, crumbs, actions, phone_actions),
-            ErrorBoundary.create(
-                rx.el.div(*children, class_name=body), fallback_render=_broken()
+            _page_head(
+                state,
+                title=title,
+                of_clone=of_clone,
+                crumbs=crumbs,
+                actions=actions,
+                phone_actions=phone_actions,
             ),
+            ErrorBoundary.create(rx.el.div(*children, class_name=body), fallback_render=_broken()),
             id="page",
             class_name="page page--fixed" if fixed else "page",
             tab_index=-1,
@@ -146,6 +151,7 @@ def _rail_item(item: RailItem, kind: str) -> list[rx.Component]:
 
 def _page_head(
     state: Any,
+    *,
     title: str | rx.Var[str],
     of_clone: bool,
     crumbs: Sequence[rx.Component],

@@ -56,7 +56,9 @@ def avatar(
     The name always stands beside it, so it is hidden from screen readers.
     """
     sized = "" if size == "usual" else f" avatar--{size}"
-    return rx.el.span(letters, class_name=rx.Var.create(f"avatar{sized} hue-") + hue, aria_hidden="true")
+    return rx.el.span(
+        letters, class_name=rx.Var.create(f"avatar{sized} hue-") + hue, aria_hidden="true"
+    )
 
 
 def table(head: Sequence[str | rx.Component], body: rx.Component, label: str) -> rx.Component:

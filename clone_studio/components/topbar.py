@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components.buttons import icon_button, link
-from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link
+from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link, menu_target
 from clone_studio.components.surfaces import avatar
 
 SIGN_OUT = "/api/auth/sign-out"
@@ -59,8 +59,14 @@ def brand_mark() -> rx.Component:
     return rx.el.svg(
         rx.el.svg.rect(x="1", y="1", width="15", height="15", rx="5", fill="var(--text)"),
         rx.el.svg.rect(
-            x="8", y="8", width="15", height="15", rx="5", fill="var(--accent)",
-            stroke="var(--rail)", stroke_width="2",
+            x="8",
+            y="8",
+            width="15",
+            height="15",
+            rx="5",
+            fill="var(--accent)",
+            stroke="var(--rail)",
+            stroke_width="2",
         ),
         class_name="brand__mark",
         view_box="0 0 24 24",
@@ -82,8 +88,8 @@ def _switcher(state: Any) -> rx.Component:
         trigger,
         rx.foreach(state.clones, _clone_entry),
         menu_line(),
-        menu_link(_entry("layout-grid", "All Clones…", "/clones")),
-        menu_link(_entry("plus", "Create New Clone", "/clones/new")),
+        menu_link(menu_target("layout-grid", "All Clones…", "/clones")),
+        menu_link(menu_target("plus", "Create New Clone", "/clones/new")),
     )
 
 
@@ -102,10 +108,6 @@ def _clone_entry(row: Any) -> rx.Component:
             class_name="menu__item",
         )
     )
-
-
-def _entry(icon: str, words: str, to: str) -> rx.Component:
-    return link(rx.icon(icon, size=16), words, to=to, class_name="menu__item")
 
 
 def _search_button(search: Any) -> rx.Component:
@@ -145,14 +147,18 @@ def _account(state: Any) -> rx.Component:
     # Signing out is a form post: only an answer of the server can take the cookie back. The
     # menu stays open on it, because a button that leaves the page no longer submits its form.
     sign_out = rx.el.button(
-        rx.icon("log-out", size=16), "Sign out", type="submit", form="sign-out", class_name="menu__item"
+        rx.icon("log-out", size=16),
+        "Sign out",
+        type="submit",
+        form="sign-out",
+        class_name="menu__item",
     )
     return rx.fragment(
         rx.el.form(id="sign-out", method="post", action=SIGN_OUT, hidden=True),
         menu(
             trigger,
             menu_label(state.person),
-            menu_link(_entry("settings-2", "Settings", "/settings")),
+            menu_link(menu_target("settings-2", "Settings", "/settings")),
             menu_line(),
             menu_link(sign_out, keep_open=True),
             align="end",

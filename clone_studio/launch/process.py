@@ -71,6 +71,9 @@ def run_logged(
 def explain(step: str, log: Path) -> str:
     """Return one line for a step whose program failed with the output in `log`."""
     said = log.read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if own := [line for line in lines if line.startswith("studio: ")]:
+        return own[-1].removeprefix("studio: ")
     full = shutil.disk_usage(log.parent).free < SPARE_BYTES
     if full or any(mark in said for mark in _NO_SPACE):
         return f"{step} failed: the disk is full. Free some space and start again."
@@ -85,7 +88,6 @@ def explain(step: str, log: Path) -> str:
             "pinned package. Check the connection (and the proxy, if there is one) and start "
             "again; what is there already is kept."
         )
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     last = (errors or lines or ["it said nothing"])[-1][:200]
     return f"{step} failed: {last} (everything it said: {log})"

@@ -4,6 +4,7 @@ import reflex as rx
 
 from clone_studio.components.buttons import button_link, link
 from clone_studio.components.clone_form import back_to_clones, clone_form, form_skeleton
+from clone_studio.components.overlays import menu_link, menu_target
 from clone_studio.components.shell import not_found
 from clone_studio.components.surfaces import page_state
 from clone_studio.pages.layout import add_page, framed
@@ -38,14 +39,19 @@ def create() -> rx.Component:
 def edit() -> rx.Component:
     """Return the page that edits a clone."""
     slug = rx.State.slug  # type: ignore[attr-defined]
+    chat, files = rx.Var.create("/chat/") + slug, rx.Var.create("/files/") + slug
     return framed(
         _body(),
         kind="clones",
         title="Edit",
         of_clone=True,
         actions=[
-            button_link("Chat", to=rx.Var.create("/chat/") + slug, icon="message-square"),
-            button_link("Files", to=rx.Var.create("/files/") + slug, icon="file-text"),
+            button_link("Chat", to=chat, icon="message-square"),
+            button_link("Files", to=files, icon="file-text"),
+        ],
+        phone_actions=[
+            menu_link(menu_target("message-square", "Chat", chat)),
+            menu_link(menu_target("file-text", "Files", files)),
         ],
         narrow=True,
     )

@@ -1,4 +1,4 @@
-"""The start, `/`, which leads on to the page that was open last, and the page for wrong addresses."""
+"""The start, `/`, which leads on to the last page, and the page for wrong addresses."""
 
 import reflex as rx
 

@@ -23,7 +23,11 @@ def view() -> rx.Component:
                 field(
                     "Email address",
                     text_input(
-                        "email", type="email", auto_complete="username", required=True, max_length=254
+                        "email",
+                        type="email",
+                        auto_complete="username",
+                        required=True,
+                        max_length=254,
                     ),
                     name="email",
                 ),
@@ -61,9 +65,7 @@ def view() -> rx.Component:
 
 def _reason() -> rx.Component:
     return rx.el.p(
-        rx.cond(
-            SignInState.is_fault, rx.icon("circle-alert", size=16), rx.icon("info", size=16)
-        ),
+        rx.cond(SignInState.is_fault, rx.icon("circle-alert", size=16), rx.icon("info", size=16)),
         rx.el.span(SignInState.reason),
         class_name=rx.cond(SignInState.is_fault, "form-note form-note--fault", "form-note"),
         role="alert",

@@ -25,20 +25,27 @@ def view() -> rx.Component:
     sections = rx.el.div(
         section("Account", "Who you are in the studio.", account_form(state), anchor="account"),
         section(
-            "Password", "Another way in, beside one-time links.", password_form(state),
+            "Password",
+            "Another way in, beside one-time links.",
+            password_form(state),
             anchor="password",
         ),
         section(
             "Where you are signed in",
-            "Sessions end by themselves after a while without use.",
+            rx.el.span(
+                "Each place is signed out ", state.session_hours, " hours after signing in."
+            ),
             places(state),
             sign_out_buttons(state),
             anchor="sessions",
         ),
         section("Appearance", "For this browser.", color_mode_choice(), anchor="appearance"),
         section(
-            "Health", "The parts of the studio, and what they need.", health(state),
-            anchor="health", action=again,
+            "Health",
+            "The parts of the studio, and what they need.",
+            health(state),
+            anchor="health",
+            action=again,
         ),
         class_name="sections",
     )

@@ -77,13 +77,19 @@ class AuthService:
     """Signs people in and out. Password work blocks: call it from threads."""
 
     def __init__(
-        self, database: Database, settings: Settings, *, audit: AuditService, events: EventBus
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        audit: AuditService,
+        events: EventBus,
+        passwords: Passwords | None = None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._audit = audit
         self._events = events
-        self._passwords = Passwords()
+        self._passwords = passwords or Passwords()
         self._by_account = AttemptLimiter(ATTEMPTS_PER_ACCOUNT, ATTEMPT_WINDOW_SECONDS)
         self._by_client = AttemptLimiter(ATTEMPTS_PER_CLIENT, ATTEMPT_WINDOW_SECONDS)
         self._life = timedelta(hours=settings.session_hours)

@@ -15,10 +15,14 @@ AT_ONCE = 2
 
 
 class Passwords:
-    """Hashes and verifies passwords, few at a time. Blocking: call it from threads."""
+    """Hashes and verifies passwords, few at a time. Blocking: call it from threads.
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    Args:
+        hasher: With other costs than the default.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._nobody: str | None = None
 

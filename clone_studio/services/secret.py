@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clone_studio.settings import Settings
 
-SECRET_FILE = "secret.key"
+SECRET_FILE = "secret.key"  # noqa: S105 the name of the file, not what is in it
 
 
 def studio_secret(settings: Settings) -> bytes:

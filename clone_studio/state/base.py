@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import reflex as rx
+from reflex.event import EventHandler, EventSpec
 
 from clone_studio.errors import StudioError
 from clone_studio.state.notices import (
@@ -20,6 +21,9 @@ from clone_studio.state.notices import (
     notice_of,
     still_wanted,
 )
+
+# What an event handler may answer with: nothing, or what is to happen next.
+Reaction = EventSpec | EventHandler | None
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ class StudioState(rx.State):
     _session_id: str = ""
 
     @rx.event
-    def dismiss_notice(self, key: str):
+    def dismiss_notice(self, key: str) -> None:
         """Take one notice off the list."""
         self.notices = [one for one in self.notices if one.key != str(key)]
 

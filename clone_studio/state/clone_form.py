@@ -8,7 +8,7 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import Conflict, InvalidInput, NotFound, StudioError
 from clone_studio.services.personas import PersonaInfo
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.clone_drafts import NEW, drop_draft, keep_draft, read_draft
 from clone_studio.state.clone_fields import FIELDS, CloneFields, changes_of, faults_of, fields_of
 from clone_studio.state.clone_rows import avatar_parts
@@ -52,7 +52,7 @@ class CloneFormState(StudioState):
     _stored: CloneFields = CloneFields()
 
     @rx.event
-    async def open(self):
+    async def open(self) -> None:
         """Show the form of the address: a new clone, or the one that is named."""
         self._ref = place_of(str(self.router.url.path)).ref
         self.editing = bool(self._ref)
@@ -104,7 +104,7 @@ class CloneFormState(StudioState):
         self.preview = Preview(letters, hue, warmth(self.fields.temperature))
 
     @rx.event
-    def keep(self, field: str, value: str):
+    def keep(self, field: str, value: str) -> None:
         """Remember what is in a field, so that leaving the page loses nothing."""
         if field not in FIELDS or not self._draft_key:
             return
@@ -116,18 +116,22 @@ class CloneFormState(StudioState):
             if getattr(self.fields, name) != getattr(self._stored, name)
         }
         self.drafts = keep_draft(str(self.drafts), self._draft_key, changed)
-        self.errors = {name: text for name, text in self.errors.items() if name != field}
+        if field in self.errors:
+            # What was being typed arrives after a save that found it wrong, too.
+            still = faults_of(self.fields, editing=self.editing)
+            others = {name: text for name, text in self.errors.items() if name != field}
+            self.errors = others | ({field: still[field]} if field in still else {})
         self._look()
 
     @rx.event
-    def discard(self):
+    def discard(self) -> None:
         """Throw away what was typed and not saved."""
         self.drafts = drop_draft(str(self.drafts), self._draft_key)
         self.errors = {}
         self._fill(self._draft_key)
 
     @rx.event
-    async def save(self, form: dict[str, str]):
+    async def save(self, form: dict[str, str]) -> Reaction:
         """Create the clone, or store its changes; every fault is said beside its field."""
         typed = {name: str(form[name])[: FIELDS[name]] for name in FIELDS if name in form}
         self.fields = replace(self.fields, **typed)
@@ -144,7 +148,9 @@ class CloneFormState(StudioState):
             else:
                 saved = await asyncio.to_thread(studio.personas.create, self._user_id, changes)
         except InvalidInput as error:
-            self.errors = {(error.field or "name").replace("retrieval.limit", "passages"): error.detail}
+            self.errors = {
+                (error.field or "name").replace("retrieval.limit", "passages"): error.detail
+            }
             return None
         except Conflict as error:
             self.errors = {"slug" if self.editing else "name": error.detail}
@@ -155,7 +161,7 @@ class CloneFormState(StudioState):
         self.drafts = drop_draft(str(self.drafts), self._draft_key)
         return await self._saved(saved)
 
-    async def _saved(self, saved: PersonaInfo):
+    async def _saved(self, saved: PersonaInfo) -> Reaction:
         """Say that it is saved and go where work goes on."""
         shell = await self.get_state(ShellState)
         if not self.editing:

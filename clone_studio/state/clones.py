@@ -24,7 +24,7 @@ class ClonesState(StudioState):
     delete_error: str = ""
 
     @rx.event
-    async def open(self):
+    async def open(self) -> None:
         """Read the clones, for the page or to try again."""
         await self._read()
 
@@ -44,7 +44,7 @@ class ClonesState(StudioState):
         await (await self.get_state(ShellState))._refresh()
 
     @rx.event(background=True)
-    async def duplicate(self, ref: str):
+    async def duplicate(self, ref: str) -> None:
         """Copy a clone with its documents; these may be large, so the page is not held up."""
         async with self:
             if self.busy:
@@ -63,19 +63,19 @@ class ClonesState(StudioState):
             self._notify(f"{copy.name} is there. Its threads and consent were not copied.")
 
     @rx.event
-    def ask_delete(self, ref: str):
+    def ask_delete(self, ref: str) -> None:
         """Open the dialog that deletes a clone."""
         row = next((row for row in self.rows if row.key == str(ref)), None)
         if row is not None:
             self.deleting, self.delete_open, self.delete_error = row, True, ""
 
     @rx.event
-    def set_delete_open(self, is_open: bool):
+    def set_delete_open(self, is_open: bool) -> None:
         """Open or close that dialog."""
         self.delete_open = bool(is_open)
 
     @rx.event
-    async def delete(self, form: dict[str, str]):
+    async def delete(self, form: dict[str, str]) -> None:
         """Delete the clone when its name was typed, and say what went with it."""
         if str(form.get("typed", "")).strip() != self.deleting.name:
             self.delete_error = f"Type {self.deleting.name} exactly as it is written here."

@@ -11,6 +11,6 @@ class FailureState(StudioState):
     """Puts the failure into the list of notices: the page itself stays usable."""
 
     @rx.event
-    def report(self):
+    def report(self) -> None:
         """Say that something went wrong."""
         self._notify(UNFORESEEN, "danger", "That did not work")

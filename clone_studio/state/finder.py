@@ -33,19 +33,19 @@ class FinderState(StudioState):
     found: list[FoundRow] = []
 
     @rx.event
-    async def show(self):
+    async def show(self) -> None:
         """Open the dialog with the pages and clones in it."""
         self.is_open = True
         self.query = ""
         await self._find("")
 
     @rx.event
-    def set_open(self, is_open: bool):
+    def set_open(self, is_open: bool) -> None:
         """Open or close the dialog."""
         self.is_open = bool(is_open)
 
     @rx.event
-    async def find(self, query: str):
+    async def find(self, query: str) -> None:
         """Show what has the words of `query` in its name."""
         self.query = str(query)[:QUERY_CHARS]
         await self._find(self.query.strip().casefold())

@@ -8,13 +8,13 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import Conflict, InvalidInput, StudioError
 from clone_studio.services.account import SessionRow as StoredSession
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.browsers import browser_name
 from clone_studio.state.clone_rows import ago, exactly
 from clone_studio.state.shell import ShellState
 
-TONES = {"ok": "success", "degraded": "warning", "missing": "warning"}
-STATUS_WORDS = {"ok": "Works", "degraded": "Reduced", "missing": "Not set up"}
+TONES = {"ok": "success", "degraded": "warning"}
+STATUS_WORDS = {"ok": "Works", "degraded": "Reduced"}
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ class SettingsState(StudioState):
     password_errors: dict[str, str] = {}
     password_key: int = 0
     places: list[PlaceRow] = []
+    session_hours: int = 24
     parts: list[PartRow] = []
     health_problem: str = ""
     health_ready: bool = False
     everywhere_open: bool = False
 
     @rx.event
-    async def open(self):
+    async def open(self) -> Reaction:
         """Read the account, for the page or to try again."""
         try:
             user = await asyncio.to_thread(services().account.user_for, self._user_id)
@@ -75,10 +76,11 @@ class SettingsState(StudioState):
 
     async def _read_places(self) -> None:
         rows = await asyncio.to_thread(services().account.sessions_for, self._user_id)
+        self.session_hours = services().settings.session_hours
         self.places = [_place_row(row, self._session_id) for row in rows]
 
     @rx.event(background=True)
-    async def check(self):
+    async def check(self) -> None:
         """Look after every part; some ask a service, so the page does not wait for it."""
         async with self:
             self.health_problem = ""
@@ -95,7 +97,7 @@ class SettingsState(StudioState):
                 words=STATUS_WORDS.get(part.status, "Does not work"),
                 tone=TONES.get(part.status, "danger"),
                 detail=part.detail,
-                fix=part.fix or "",
+                fix=part.fix,
             )
             for part in report.parts
         ]
@@ -103,7 +105,7 @@ class SettingsState(StudioState):
             self.parts, self.health_ready = rows, True
 
     @rx.event
-    async def save_account(self, form: dict[str, str]):
+    async def save_account(self, form: dict[str, str]) -> None:
         """Store name and email address."""
         name, email = str(form.get("name", ""))[:200], str(form.get("email", ""))[:300]
         try:
@@ -122,7 +124,7 @@ class SettingsState(StudioState):
         self._notify("Your account was saved.")
 
     @rx.event
-    async def save_password(self, form: dict[str, str]):
+    async def save_password(self, form: dict[str, str]) -> None:
         """Set or change the password; all other places are signed out by it."""
         current, new = str(form.get("current", ""))[:1000], str(form.get("new", ""))[:1000]
         if new != str(form.get("again", ""))[:1000]:
@@ -148,17 +150,15 @@ class SettingsState(StudioState):
         self._notify("The password was set. Everywhere else you are signed out.")
 
     @rx.event
-    async def end_session(self, session_id: str):
+    async def end_session(self, session_id: str) -> None:
         """Sign out in one other place."""
         async with self._reporting():
-            await asyncio.to_thread(
-                services().account.end_session, self._user_id, str(session_id)
-            )
+            await asyncio.to_thread(services().account.end_session, self._user_id, str(session_id))
             self._notify("That place is signed out.")
         await self._read_places()
 
     @rx.event
-    def set_everywhere_open(self, is_open: bool):
+    def set_everywhere_open(self, is_open: bool) -> None:
         """Open or close the question whether to sign out everywhere."""
         self.everywhere_open = bool(is_open)
 

@@ -9,7 +9,7 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import StudioError
 from clone_studio.services.personas import PersonaInfo
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.clone_rows import CloneRow, clone_row, initials
 from clone_studio.state.places import HOME, Place, is_page, path_for, place_of
 
@@ -52,7 +52,7 @@ class ShellState(StudioState):
     _health_checked: float = 0.0
 
     @rx.event
-    async def enter(self):
+    async def enter(self) -> Reaction:
         """Prepare the frame for the page that opens."""
         if not self._user_id:
             return rx.redirect("/login")
@@ -98,7 +98,7 @@ class ShellState(StudioState):
         await self._read_clones(place_of(str(self.router.url.path)))
 
     @rx.event(background=True)
-    async def check_health(self):
+    async def check_health(self) -> None:
         """Look after the parts of the studio, at most once a minute and tab."""
         async with self:
             if time.monotonic() - self._health_checked < HEALTH_SECONDS:
@@ -114,7 +114,7 @@ class ShellState(StudioState):
             self.health, self.health_tone = words, tone
 
     @rx.event
-    async def go_on(self):
+    async def go_on(self) -> Reaction:
         """Leave `/` for the page that was open last, or for the clones."""
         if not self._user_id:
             return rx.redirect("/login")
@@ -122,22 +122,22 @@ class ShellState(StudioState):
         return rx.redirect(last if is_page(last) else HOME, replace=True)
 
     @rx.event
-    def toggle_rail(self):
+    def toggle_rail(self) -> None:
         """Fold the rail to its icons, or unfold it."""
         self.rail = "" if self.rail == "folded" else "folded"
 
     @rx.event
-    def set_drawer(self, is_open: bool):
+    def set_drawer(self, is_open: bool) -> None:
         """Open or close the rail where it is a drawer."""
         self.drawer_open = bool(is_open)
 
     @rx.event
-    def set_shortcuts(self, is_open: bool):
+    def set_shortcuts(self, is_open: bool) -> None:
         """Open or close the list of shortcuts."""
         self.shortcuts_open = bool(is_open)
 
     @rx.event
-    def show_shortcuts(self):
+    def show_shortcuts(self) -> None:
         """Open the list of shortcuts."""
         self.shortcuts_open = True
 

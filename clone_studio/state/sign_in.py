@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 
 REASONS = {
     "wrong": "The email address or the password is not right. Check both and try again.",
@@ -22,7 +22,7 @@ class SignInState(StudioState):
     is_fault: bool = False
 
     @rx.event
-    def open(self):
+    def open(self) -> Reaction:
         """Read the reason from the address; codes that are not known say nothing."""
         code = str(self.router.url.query_parameters.get("reason", ""))
         self.reason = REASONS.get(code, "")

@@ -13,8 +13,10 @@ from clone_studio.models import AuditEntry, SignInLink, User, UserSession
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService, UserInfo
 from clone_studio.services.events import MemoryEventBus
+from clone_studio.services.passwords import Passwords
 from clone_studio.services.secret import SECRET_FILE, studio_secret
 from clone_studio.settings import Settings
+from tests.conftest import quick_passwords
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 
@@ -27,7 +29,11 @@ class Account:
         self.database = database
         self.events = MemoryEventBus()
         self.auth = AuthService(
-            database, settings, audit=AuditService(database), events=self.events
+            database,
+            settings,
+            audit=AuditService(database),
+            events=self.events,
+            passwords=quick_passwords(),
         )
 
     def owner(self) -> UserInfo:
@@ -127,12 +133,21 @@ def test_only_the_hash_of_a_session_is_stored(account: Account) -> None:
     assert timedelta(hours=23, minutes=59) < life <= timedelta(hours=24)
 
 
-def test_the_password_is_stored_as_argon2id(account: Account) -> None:
+def test_passwords_are_hashed_with_argon2id_and_64_mib() -> None:
+    passwords = Passwords()
+    stored = passwords.hash(PASSWORD)
+    assert re.match(r"\$argon2id\$v=19\$m=65536,", stored)
+    assert passwords.fits(PASSWORD, stored)
+    assert not passwords.fits("wrong", stored)
+
+
+def test_the_password_itself_is_not_stored(account: Account) -> None:
     account.owner()
     with account.database.read() as session:
         stored = session.exec(select(User.password_hash)).one()
     assert stored is not None
-    assert re.match(r"\$argon2id\$v=19\$m=65536,", stored)
+    assert stored.startswith("$argon2id$")
+    assert PASSWORD not in stored
 
 
 @pytest.mark.parametrize(
@@ -147,7 +162,7 @@ def test_the_password_is_stored_as_argon2id(account: Account) -> None:
 )
 def test_wrong_credentials_all_read_the_same(account: Account, email: str, password: str) -> None:
     account.owner()
-    with pytest.raises(NotSignedIn, match="The email address or the password is not right."):
+    with pytest.raises(NotSignedIn, match="address or the password is not right"):
         account.auth.sign_in(email, password, "127.0.0.1")
 
 
