@@ -155,7 +155,13 @@ def _who(make: _Maker, state: Any) -> list[rx.Component]:
         spell_check=False,
     )
     return [
-        make("name", "Name", required=True, auto_complete="off", placeholder="For example Benjamin Franklin"),
+        make(
+            "name",
+            "Name",
+            required=True,
+            auto_complete="off",
+            placeholder="For example Benjamin Franklin",
+        ),
         rx.cond(state.editing, address, rx.fragment()),
         make("purpose", "Purpose", note="One sentence, shown on its card.", auto_complete="off"),
         make(
