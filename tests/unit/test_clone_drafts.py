@@ -29,7 +29,16 @@ def test_only_the_newest_drafts_are_kept() -> None:
 
 @pytest.mark.parametrize(
     "stored",
-    ["", "not json", "[]", "null", '{"new": 3}', '{"new": {"name": 7, "other": "x"}}', "[" * 5000, "[" * 300_000],
+    [
+        "",
+        "not json",
+        "[]",
+        "null",
+        '{"new": 3}',
+        '{"new": {"name": 7, "other": "x"}}',
+        "[" * 5000,
+        "[" * 300_000,
+    ],
 )
 def test_other_storage_counts_as_no_draft(stored: str) -> None:
     assert read_draft(stored, "new") == {}
