@@ -117,7 +117,7 @@ class ConversationService:
             NotFound: `ref` is no clone of this user, or `before` no thread of theirs.
         """
         count = _bounded(limit)
-        mine = [Conversation.user_id == user_id, col(Conversation.deleted_at).is_(None)]
+        mine: list[Any] = [Conversation.user_id == user_id, col(Conversation.deleted_at).is_(None)]
         with self._database.read() as session:
             if ref is not None:
                 mine.append(Conversation.persona_id == persona_row(session, user_id, ref).id)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cached_property
@@ -81,7 +81,7 @@ class OpenAIModel:
             max_retries=0,
         )
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[TextDelta | Finished]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         """Stream the answer: text deltas, then exactly one `Finished`.
 
         Raises:

@@ -109,29 +109,24 @@ def _of_status(error: APIStatusError, model: str, place: str) -> ProviderError:
     code, status = _code(error), error.status_code
     if code in QUOTA_CODES or status == 402:
         return _quota(place)
-    if status == 401:
-        return ProviderRefused(
-            f"The language model server at {place} does not accept the API key. "
-            "Check OPENAI_API_KEY and start the studio again."
-        )
-    if status == 403:
-        return ProviderRefused(
-            f"The API key may not use the model {model} at {place}. "
-            "Choose another model, or ask the key's owner for access."
-        )
-    if status == 404:
-        return ProviderRefused(_not_found(code, model, place))
     if status == 429:
         return _rate_limit(place)
+    if status >= 500 or status == 408:
+        return _overloaded(place)
     if code == "context_length_exceeded":
         return ProviderRefused(
             f"The question is too long for the model {model} together with the passages and the "
             "thread. Shorten it or start a new thread.",
             code="context_length",
         )
-    if status >= 500 or status == 408:
-        return _overloaded(place)
-    return ProviderRefused(_refusal(_message(error), model, place))
+    sentences = {
+        401: f"The language model server at {place} does not accept the API key. "
+        "Check OPENAI_API_KEY and start the studio again.",
+        403: f"The API key may not use the model {model} at {place}. "
+        "Choose another model, or ask the key's owner for access.",
+        404: _not_found(code, model, place),
+    }
+    return ProviderRefused(sentences.get(status) or _refusal(_message(error), model, place))
 
 
 def _not_found(code: str, model: str, place: str) -> str:

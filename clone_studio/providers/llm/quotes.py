@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal
 
 from clone_studio.providers.llm.protocol import ChatRequest, Finished, Quote, TextDelta
@@ -24,7 +24,7 @@ class QuotesModel:
         """Name shown where a model's name would be."""
         return NAME
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[TextDelta | Finished]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         """Stream the quotes in a few pieces, or the clone's own words for "no answer"."""
         quotes = request.quotes[:QUOTES_LIMIT]
         if not quotes:

@@ -25,8 +25,7 @@ async def event_data(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         if len(buffer) > EVENT_LIMIT:
             raise EventTooLong
         *lines, buffer = buffer.split(b"\n")
-        for line in lines:
-            line = line.removesuffix(b"\r")
+        for line in (one.removesuffix(b"\r") for one in lines):
             if line.startswith(b"data:"):
                 data.append(line[5:].removeprefix(b" "))
             elif not line and data:
