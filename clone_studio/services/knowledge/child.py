@@ -1,136 +1,108 @@
-"""The child process that reads one untrusted document, and the parent's call of it.
+"""Child processes for untrusted or heavy work: low priority, bounded, gone when we are.
 
-The child writes what it found as JSON lines into a file: first a head, then pages, then
-pieces with their terms; or one line with an error. It runs at low priority with limits on
-memory and processor time, and ends when its parent does.
+The parent's side is `Child`; `become_child` is what the child's own module calls first.
 """
 
-import json
 import os
-import resource
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from typing import IO, BinaryIO
 
-from clone_studio.errors import DocumentError
+from clone_studio.settings import PROJECT_ROOT
 
 NICENESS = 10
-MEMORY_BYTES = 2 * 1024**3
-POLL_SECONDS = 0.05
+# What a child may know of its surroundings: no key, no token, no address.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
-class Cancelled(Exception):
-    """The work was given up on request."""
-
-
-def read_document(
-    source: Path, name: str, output: Path, seconds: int, cancelled: Callable[[], bool]
-) -> None:
-    """Extract and cut a document in a child process; `output` then holds the lines.
+class Child:
+    """A running `python -m module`, spoken to by its standard input and output.
 
     Args:
-        source: The document's bytes.
-        name: The name it was uploaded under.
-        output: Where the lines go.
-        seconds: How long the child may take.
-        cancelled: Asked regularly; once true, the child is killed.
-
-    Raises:
-        DocumentError: time_out, or unreadable when the child died.
-        Cancelled: When `cancelled` said so.
+        module: Module to run.
+        arguments: Its arguments.
+        extra_environment: Variables beside the few that every child gets.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(source), name, str(output), str(seconds)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + seconds
-    try:
-        while process.poll() is None:
-            if cancelled():
-                raise Cancelled
-            if time.monotonic() > deadline:
-                raise DocumentError(
-                    f"Reading this file took longer than {seconds} seconds and was stopped. "
-                    "Split it into smaller files.",
-                    code="time_out",
-                )
-            try:
-                process.wait(POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-    if process.returncode != 0:
-        raise DocumentError(
-            "Reading this file needed more memory or time than the studio allows. "
-            "Split it into smaller files, or export it again.",
-            code="unreadable",
+
+    def __init__(
+        self, module: str, *arguments: str, extra_environment: dict[str, str] | None = None
+    ) -> None:
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment |= {"PYTHONPATH": str(PROJECT_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=PROJECT_ROOT,
+            env=environment | (extra_environment or {}),
+            # A Ctrl+C in the terminal is the parent's to handle.
+            start_new_session=True,
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.requests: IO[bytes] = self._process.stdin
+        self.answers: IO[bytes] = self._process.stdout
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process at once; callable from any thread, also twice."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    def close(self) -> int:
+        """End the process, free its pipes and return its exit status, negative for a signal."""
+        self.kill()
+        for stream in (self.requests, self.answers):
+            with suppress(OSError):
+                stream.close()
+        return self._process.wait()
+
+    def wait(self) -> int:
+        """Wait for the process to end by itself and return its exit status."""
+        return self._process.wait()
 
 
-def lines(output: Path) -> Iterator[dict[str, Any]]:
-    """Yield the lines the child wrote.
+def become_child(*, memory_bytes: int = 0, cpu_seconds: int = 0) -> BinaryIO:
+    """Lower this process's priority, bound what it may use, and return its real output.
 
-    Raises:
-        DocumentError: When the child found that the document cannot be read.
+    Standard output is pointed elsewhere afterwards, so that no library can write between
+    the messages.
     """
-    with output.open(encoding="utf-8") as stream:
-        for line in stream:
-            row: dict[str, Any] = json.loads(line)
-            if "error" in row:
-                raise DocumentError(str(row["error"]), code=str(row["code"]))
-            yield row
+    with suppress(OSError):
+        os.nice(NICENESS)
+    _bound(memory_bytes, cpu_seconds)
+    output = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    return output
 
 
-def _limit(seconds: int) -> None:
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    # The parent holds the other end: when it is gone, however it ended, so is this process.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def end_with_parent() -> None:
+    """End this process when the parent does: its end of our standard input closes then."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
+def _bound(memory_bytes: int, cpu_seconds: int) -> None:
+    import resource
 
-
-def _main(source: Path, name: str, output: Path) -> None:
-    from clone_studio.services.knowledge.analyse import terms
-    from clone_studio.services.knowledge.chunk import pieces
-    from clone_studio.services.knowledge.extract import extract
-
-    with output.open("w", encoding="utf-8") as stream:
-
-        def write(**row: Any) -> None:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-        try:
-            document = extract(source, name)
-        except DocumentError as error:
-            write(error=error.detail, code=error.code)
-            return
-        write(media_type=document.media_type, warnings=document.warnings, pages=len(document.pages))
-        for page in document.pages:
-            write(number=page.number, label=page.label, text=page.text)
-        for piece in pieces(document):
-            found = terms(f"{piece.heading} {piece.text}")
-            write(
-                page=piece.page, start=piece.start, end=piece.end,
-                heading=piece.heading, text=piece.text, terms=" ".join(found),
-            )  # fmt: skip
-
-
-if __name__ == "__main__":
-    _limit(int(sys.argv[4]))
-    _main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    limits = {resource.RLIMIT_CORE: 0}
+    if memory_bytes:
+        limits[resource.RLIMIT_AS] = memory_bytes
+    if cpu_seconds:
+        limits[resource.RLIMIT_CPU] = cpu_seconds
+    for what, most in limits.items():
+        # macOS does not bound address space; time is bounded by the parent there.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(what, (most, most))
