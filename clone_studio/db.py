@@ -58,7 +58,10 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a session for reading; it sees one consistent snapshot and changes nothing."""
+        """Open a session for reading; it sees one consistent snapshot and changes nothing.
+
+        Rows stay readable after it: closing rolls back without expiring them.
+        """
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 

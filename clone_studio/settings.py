@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +87,14 @@ class Settings(BaseSettings):
         return f"http://{host}:{self.port}"
 
     @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins whose pages may call the studio: its own address, by each name it has here."""
+        local = self.host in {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::"}  # noqa: S104
+        names = ("127.0.0.1", "localhost", "[::1]") if local else ()
+        own = (f"http://{name}:{self.port}" for name in names)
+        return tuple(dict.fromkeys((self.base_url, *own)))
+
+    @property
     def max_file_bytes(self) -> int:
         """Largest upload accepted, in bytes."""
         return self.max_file_mb * MEBIBYTE
@@ -110,3 +118,17 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """Return the process-wide settings, read on the first call."""
     return Settings()
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings, or end the program with one line about the first that is wrong.
+
+    The line never repeats the value: it could be a secret.
+    """
+    try:
+        return get_settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ").removeprefix(f"{name}: ")
+        raise SystemExit(f"studio: {name}: {reason} (docs/settings.md)") from None

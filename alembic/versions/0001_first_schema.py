@@ -251,6 +251,7 @@ def upgrade() -> None:
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("error", sa.String(length=500), nullable=True),
+        sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("model", sa.String(length=120), nullable=False),
         sa.Column("citations", sa.JSON(), nullable=False),
         sa.Column("proof", sa.JSON(), nullable=True),

@@ -47,6 +47,7 @@ class Message(SQLModel, table=True):
     content: str = Field(default="", sa_type=Text)
     state: str = Field(default="complete", max_length=12)
     error: str | None = Field(default=None, max_length=500)
+    error_code: str | None = Field(default=None, max_length=40)
     model: str = Field(default="", max_length=120)
     citations: list[dict[str, Any]] = json_column(list)
     proof: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)

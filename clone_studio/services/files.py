@@ -105,7 +105,7 @@ class FileService:
             with self._database.read() as session:
                 return file_info(session.get_one(StoredFile, error.existing_id))
 
-    def list_for(  # noqa: PLR0917 (the order is the one of the words of a search)
+    def list_for(
         self,
         user_id: str,
         ref: str,

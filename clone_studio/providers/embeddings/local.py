@@ -75,8 +75,7 @@ class LocalEmbedder:
         """
         if not texts:
             return np.zeros((0, minilm.DIMENSION), np.float32)
-        if not all((self._folder / name).is_file() for name in minilm.FILES):
-            raise minilm.missing()
+        self._require_files()
         with self._child_lock:
             self._cancel_idle()
             try:
@@ -89,15 +88,22 @@ class LocalEmbedder:
         return np.concatenate(parts)
 
     def check(self) -> str:
-        """Return one sentence saying that the model works, or raise `ModelMissing`."""
-        self.embed_query("Does the model answer?")
-        return f"The local model {minilm.NAME} works."
+        """Return one sentence saying that the model is there, or raise `ModelMissing`.
+
+        The model is not loaded for this: nobody may have asked anything yet.
+        """
+        self._require_files()
+        return f"The local model {minilm.NAME} is on this machine."
 
     def close(self) -> None:
         """End the child process."""
         with self._child_lock:
             self._cancel_idle()
             self._end()
+
+    def _require_files(self) -> None:
+        if not all((self._folder / name).is_file() for name in minilm.FILES):
+            raise minilm.missing()
 
     def _ask(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of a batch; a child that ended is started once more."""

@@ -1,6 +1,6 @@
 """What the studio asks of a language model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -60,7 +60,7 @@ class Finished:
 
 
 class LanguageModel(Protocol):
-    """Streams answers. Closing the iterator closes the provider's stream."""
+    """Streams answers. Closing the generator closes the provider's stream."""
 
     @property
     def kind(self) -> Literal["openai", "quotes"]:
@@ -72,7 +72,7 @@ class LanguageModel(Protocol):
         """Name of the model used where a clone names none."""
         ...
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[TextDelta | Finished]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         """Stream the answer: text deltas, then exactly one `Finished`.
 
         Raises:

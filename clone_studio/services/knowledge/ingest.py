@@ -191,6 +191,30 @@ class Ingester:
         with self._database.read() as session:
             return list(session.exec(query).all())
 
+    def resume(self) -> int:
+        """Queue embedding for ready files that lack vectors of the present model.
+
+        Needed after another model was chosen, or one that was missing arrived. Returns how
+        many files were queued.
+        """
+        done = select(ChunkVector.id).where(
+            ChunkVector.chunk_id == Chunk.id, ChunkVector.model == self._embedder.model
+        )
+        lacking = select(Chunk.file_id).where(~done.exists()).distinct()
+        with self._database.write() as session:
+            files = session.exec(
+                select(StoredFile).where(
+                    col(StoredFile.state).in_(READY_STATES),
+                    col(StoredFile.embedding).in_(("done", "failed")),
+                    col(StoredFile.id).in_(lacking),
+                )
+            ).all()
+            for file in files:
+                file.embedding, file.embedding_error = "pending", None
+                session.add(file)
+                self._jobs.enqueue(session, "embed", file.id, {})
+            return len(files)
+
     def give_up_embedding(self, job: RunningJob, error: StudioError) -> None:
         """Note that a ready file stays without search by meaning, and why."""
         self._give_up(job, embedding="failed", stage="", embedding_error=error.detail)
@@ -204,41 +228,3 @@ class Ingester:
             set_columns(file, {name: value[:500] for name, value in values.items()})
             session.add(file)
         self._shelf.publish(file)
-
-
-def queue_missing_vectors(
-    database: Database, jobs: JobQueue, model: str, *, again: bool = False
-) -> int:
-    """Queue embedding for the ready files that lack vectors of `model`; return how many.
-
-    Needed after another embedding model was chosen, or a missing one arrived.
-
-    Args:
-        database: Where the rows are.
-        jobs: Takes the work.
-        model: Name of the vectors that are wanted.
-        again: Also the files whose embedding failed.
-    """
-    lacking = (
-        select(Chunk.file_id)
-        .where(
-            ~select(ChunkVector.id)
-            .where(ChunkVector.chunk_id == Chunk.id, ChunkVector.model == model)
-            .exists()
-        )
-        .distinct()
-    )
-    states = ("done", "failed") if again else ("done",)
-    with database.write() as session:
-        files = session.exec(
-            select(StoredFile).where(
-                col(StoredFile.state).in_(READY_STATES),
-                col(StoredFile.embedding).in_(states),
-                col(StoredFile.id).in_(lacking),
-            )
-        ).all()
-        for file in files:
-            file.embedding = "pending"
-            session.add(file)
-            jobs.enqueue(session, "embed", file.id, {})
-        return len(files)

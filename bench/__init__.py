@@ -1,0 +1,1 @@
+"""Measurements of the studio and the pictures of its pages: `python -m bench`."""

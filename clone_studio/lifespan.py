@@ -1,0 +1,54 @@
+"""What runs for as long as the studio is served: start in order, stop in reverse."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import reflex as rx
+
+from clone_studio.bootstrap import Services, services
+from clone_studio.errors import StudioError
+from clone_studio.live import Live
+from clone_studio.logs import set_up
+from clone_studio.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def studio_running(app: rx.App) -> AsyncIterator[None]:
+    """Bring the database up to date, take up interrupted work, run jobs and push news.
+
+    Reflex calls this with its app; an API mounted into Reflex never gets a lifespan of its own.
+    """
+    studio = await asyncio.to_thread(services)
+    set_up(studio.settings.log_level)
+    await asyncio.to_thread(_prepare, studio)
+    workers = Worker(studio)
+    await asyncio.to_thread(workers.start)
+    guide = asyncio.create_task(asyncio.to_thread(_teach_guide, studio))
+    try:
+        async with Live(app).running():
+            logger.info("Studio started")
+            yield
+    finally:
+        await studio.chat.close()
+        await asyncio.to_thread(workers.stop)
+        await guide
+        await asyncio.to_thread(studio.database.dispose)
+        logger.info("Studio stopped")
+
+
+def _prepare(studio: Services) -> None:
+    studio.database.migrate()
+    studio.auth.ensure_owner()
+    studio.chat.recover()
+
+
+def _teach_guide(studio: Services) -> None:
+    try:
+        studio.guide.ensure()
+    except StudioError as error:
+        # The studio is useful without its sample; the log says what is missing.
+        logger.warning("The guide could not be brought up to date: %s", error.detail)

