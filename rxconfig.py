@@ -2,9 +2,9 @@
 
 import reflex as rx
 
-from clone_studio.settings import get_settings
+from clone_studio.settings import settings_or_exit
 
-settings = get_settings()
+settings = settings_or_exit()
 
 config = rx.Config(
     app_name="clone_studio",

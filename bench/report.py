@@ -50,7 +50,9 @@ def _number(value: Any) -> str:
     return f"{value:.3g}"
 
 
-def write(path: Path, machine: Mapping[str, Any], rows: Sequence[Row], notes: Sequence[str]) -> None:
+def write(
+    path: Path, machine: Mapping[str, Any], rows: Sequence[Row], notes: Sequence[str]
+) -> None:
     """Write one run to `path`, whose folder is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     run = {"machine": machine, "rows": list(rows), "notes": list(notes)}

@@ -1,31 +1,36 @@
 """The composition of the studio: the only place that picks real providers from settings."""
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from typing import Any
 
 from clone_studio.db import Database
+from clone_studio.providers.embeddings.local import LocalEmbedder
+from clone_studio.providers.embeddings.openai import OpenAIEmbedder
+from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.providers.files.disk import DiskFileStore
+from clone_studio.providers.files.protocol import FileStore
+from clone_studio.providers.llm.openai import OpenAIModel
+from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.providers.llm.quotes import QuotesModel
+from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.search.sqlite import SqliteSearchIndex
+from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
+from clone_studio.services.auth import AuthService
+from clone_studio.services.chat import ChatService
+from clone_studio.services.conversations import ConversationService
 from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.files import FileService
+from clone_studio.services.guide import GuideService
+from clone_studio.services.health import HealthService
+from clone_studio.services.jobs import JobQueue
+from clone_studio.services.knowledge.ingest import Ingester
+from clone_studio.services.knowledge.retrieve import Retriever
+from clone_studio.services.personas import PersonaService
+from clone_studio.services.prompts import PromptService
+from clone_studio.services.templates import TemplateCatalog
 from clone_studio.settings import Settings, get_settings
-
-if TYPE_CHECKING:
-    from clone_studio.providers.embeddings.protocol import Embedder
-    from clone_studio.providers.files.protocol import FileStore
-    from clone_studio.providers.llm.protocol import LanguageModel
-    from clone_studio.providers.search.protocol import SearchIndex
-    from clone_studio.services.account import AccountService
-    from clone_studio.services.auth import AuthService
-    from clone_studio.services.chat import ChatService
-    from clone_studio.services.conversations import ConversationService
-    from clone_studio.services.files import FileService
-    from clone_studio.services.guide import GuideService
-    from clone_studio.services.health import HealthService
-    from clone_studio.services.jobs import JobQueue
-    from clone_studio.services.knowledge.retrieve import Retriever
-    from clone_studio.services.personas import PersonaService
-    from clone_studio.services.prompts import PromptService
-    from clone_studio.services.templates import TemplateCatalog
 
 
 @dataclass(frozen=True)
@@ -35,55 +40,165 @@ class Services:
     settings: Settings
     database: Database
     events: EventBus
-    llm: "LanguageModel"
-    embedder: "Embedder"
-    index: "SearchIndex"
-    store: "FileStore"
-    auth: "AuthService"
-    account: "AccountService"
+    llm: LanguageModel
+    embedder: Embedder
+    index: SearchIndex
+    store: FileStore
+    auth: AuthService
+    account: AccountService
     audit: AuditService
-    personas: "PersonaService"
-    prompts: "PromptService"
-    templates: "TemplateCatalog"
-    files: "FileService"
-    knowledge: "Retriever"
-    jobs: "JobQueue"
-    chat: "ChatService"
-    conversations: "ConversationService"
-    guide: "GuideService"
-    health: "HealthService"
+    personas: PersonaService
+    prompts: PromptService
+    templates: TemplateCatalog
+    files: FileService
+    knowledge: Retriever
+    ingester: Ingester
+    jobs: JobQueue
+    chat: ChatService
+    conversations: ConversationService
+    guide: GuideService
+    health: HealthService
 
 
-def build(settings: Settings, **overrides: Any) -> Services:
-    """Build the services for `settings`.
+class _Build:
+    """Makes each service when the first other one needs it; what is given is not made."""
+
+    def __init__(self, settings: Settings, given: dict[str, Any]) -> None:
+        self.settings = settings
+        # A cached property looks here first.
+        self.__dict__.update(given)
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def events(self) -> EventBus:
+        return MemoryEventBus()
+
+    @cached_property
+    def llm(self) -> LanguageModel:
+        return OpenAIModel(self.settings) if self.settings.uses_openai_llm else QuotesModel()
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        settings = self.settings
+        if not settings.uses_openai_embeddings:
+            return LocalEmbedder(settings.local_models_dir)
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        return OpenAIEmbedder(settings.embedding_model, key, settings.openai_base_url)
+
+    @cached_property
+    def index(self) -> SearchIndex:
+        return SqliteSearchIndex(self.database)
+
+    @cached_property
+    def store(self) -> FileStore:
+        return DiskFileStore(self.settings.data_dir / "files")
+
+    @cached_property
+    def audit(self) -> AuditService:
+        return AuditService(self.database)
+
+    @cached_property
+    def auth(self) -> AuthService:
+        return AuthService(self.database, self.settings, audit=self.audit, events=self.events)
+
+    @cached_property
+    def account(self) -> AccountService:
+        return AccountService(self.database, audit=self.audit, events=self.events)
+
+    @cached_property
+    def templates(self) -> TemplateCatalog:
+        return TemplateCatalog()
+
+    @cached_property
+    def prompts(self) -> PromptService:
+        return PromptService(self.database, self.templates)
+
+    @cached_property
+    def jobs(self) -> JobQueue:
+        return JobQueue(self.database)
+
+    @cached_property
+    def personas(self) -> PersonaService:
+        return PersonaService(
+            self.database,
+            prompts=self.prompts,
+            templates=self.templates,
+            store=self.store,
+            index=self.index,
+            jobs=self.jobs,
+            audit=self.audit,
+            events=self.events,
+        )
+
+    @cached_property
+    def files(self) -> FileService:
+        return FileService(
+            self.database,
+            self.store,
+            self.index,
+            self.jobs,
+            self.events,
+            owned=self.personas.get_for,
+            max_bytes=self.settings.max_file_bytes,
+        )
+
+    @cached_property
+    def ingester(self) -> Ingester:
+        return Ingester(
+            self.database,
+            self.store,
+            self.index,
+            self.embedder,
+            self.jobs,
+            self.events,
+            work_dir=self.settings.data_dir / "work",
+            seconds=self.settings.max_ingest_seconds,
+        )
+
+    @cached_property
+    def knowledge(self) -> Retriever:
+        return Retriever(self.database, self.index, self.embedder)
+
+    @cached_property
+    def conversations(self) -> ConversationService:
+        return ConversationService(self.database)
+
+    @cached_property
+    def chat(self) -> ChatService:
+        return ChatService(
+            self.settings,
+            self.database,
+            events=self.events,
+            llm=self.llm,
+            personas=self.personas,
+            prompts=self.prompts,
+            knowledge=self.knowledge,
+            conversations=self.conversations,
+        )
+
+    @cached_property
+    def guide(self) -> GuideService:
+        return GuideService(
+            self.database, personas=self.personas, files=self.files, audit=self.audit
+        )
+
+    @cached_property
+    def health(self) -> HealthService:
+        return HealthService(self.settings, self.database, llm=self.llm, embedder=self.embedder)
+
+
+def build(settings: Settings, **given: Any) -> Services:
+    """Build the services for `settings`. Nothing is opened, fetched or started by this.
 
     Args:
         settings: Which providers to use, and every limit.
-        overrides: Fields of `Services` to use instead of what would be built, such as `llm`.
+        given: Fields of `Services` to use instead of what would be built, such as `llm`.
     """
-    from clone_studio.services.account import AccountService
-    from clone_studio.services.auth import AuthService
-    from clone_studio.services.personas import PersonaService
-
-    built: dict[str, Any] = dict(overrides)
-    database = built.setdefault("database", Database(settings.database_url))
-    events = built.setdefault("events", MemoryEventBus())
-    audit = built.setdefault("audit", AuditService(database))
-    built.setdefault("auth", AuthService(database, settings, audit=audit, events=events))
-    built.setdefault("account", AccountService(database, audit=audit, events=events))
-    built.setdefault(
-        "personas",
-        PersonaService(
-            database,
-            prompts=built["prompts"],
-            store=built["store"],
-            index=built["index"],
-            jobs=built["jobs"],
-            audit=audit,
-            events=events,
-        ),
-    )
-    return Services(settings=settings, **built)
+    parts = _Build(settings, given)
+    return Services(**{one.name: getattr(parts, one.name) for one in fields(Services)})
 
 
 class _Current:

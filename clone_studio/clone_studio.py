@@ -3,6 +3,7 @@
 import logging
 
 import reflex as rx
+from reflex.event import EventSpec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clone_studio.api.app import PREFIX, api_app
@@ -38,7 +39,7 @@ def with_headers(inner: ASGIApp) -> ASGIApp:
     return SecurityHeaders(inner, content_policy(inline_script_hashes(BUILD_DIR)))
 
 
-def on_failure(exception: Exception) -> rx.event.EventSpec | list[rx.event.EventSpec] | None:
+def on_failure(exception: Exception) -> EventSpec:
     """Log what a handler raised and tell the user that something went wrong.
 
     Reflex's own handler shows a toast by code the browser would have to evaluate, which the

@@ -17,11 +17,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from clone_studio.settings import PROJECT_ROOT, get_settings
+from clone_studio.settings import PROJECT_ROOT, settings_or_exit
 
 BUILD_DIR = PROJECT_ROOT / ".web" / "build" / "client"
 ANNOUNCE = "STUDIO_ANNOUNCE"
 STOP_SECONDS = 10
+LOG_BYTES = 10_000_000
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -150,16 +151,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m clone_studio.serve")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     options = parser.parse_args()
-    settings = get_settings()
+    settings = settings_or_exit()
     os.chdir(PROJECT_ROOT)
     if not (BUILD_DIR / "index.html").is_file():
-        sys.exit(f"studio: there is no built page in {_short(BUILD_DIR)}. Run ./studio up first.")
+        place = BUILD_DIR.relative_to(PROJECT_ROOT)
+        sys.exit(f"studio: there is no built page in {place}. Run ./studio up first.")
     os.environ[ANNOUNCE] = "print" if options.no_browser else "open"
-    serve(settings.host, settings.port)
+    log = _log_to_file(settings.data_dir / "logs") if sys.stderr.isatty() else None
+    try:
+        serve(settings.host, settings.port)
+    except SystemExit as end:
+        if end.code and log:
+            sys.stdout.write(f"studio: The studio ended unexpectedly; why is at the end of {log}\n")
+        raise
 
 
-def _short(path: Path) -> str:
-    return str(path.relative_to(PROJECT_ROOT))
+def _log_to_file(folder: Path) -> Path:
+    """Send the log to a file, so that a terminal shows the address and not every request.
+
+    Where no terminal looks on, as under a service manager, the log stays on standard error.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "studio.log"
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), sys.stderr.fileno())
+    return log
 
 
 if __name__ == "__main__":

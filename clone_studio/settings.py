@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -118,3 +118,17 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """Return the process-wide settings, read on the first call."""
     return Settings()
+
+
+def settings_or_exit() -> Settings:
+    """Return the settings, or end the program with one line about the first that is wrong.
+
+    The line never repeats the value: it could be a secret.
+    """
+    try:
+        return get_settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ").removeprefix(f"{name}: ")
+        raise SystemExit(f"studio: {name}: {reason} (docs/settings.md)") from None

@@ -81,7 +81,7 @@ def password_form(state: Any) -> rx.Component:
             secret("current", "Present password", "current-password"),
             rx.el.p(
                 "No password is set: you sign in with one-time links. With a password you can "
-                "also sign in on this page's sign-in form.",
+                "sign in without one.",
                 class_name="muted",
             ),
         ),

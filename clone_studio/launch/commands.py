@@ -80,7 +80,8 @@ class Launcher:
         require_free_port(self._options.host, self._options.port)
         self._environment.install()
         self._fetch(EMBEDDING.name)
-        address = ["--backend-host", self._options.host, "--port", str(self._options.port)]
+        self._console.say("  Sign in with a link from: ./studio link")
+        address = ["--backend-host", self._options.host, "--backend-port", str(self._options.port)]
         return self._become("reflex", "run", "--env", "preview", *address)
 
     def _test(self) -> int:

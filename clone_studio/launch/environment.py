@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,8 +73,8 @@ class Environment:
 
     def _install(self, name: str, lock: str) -> None:
         stamp = self.folder / f".{lock}.sum"
-        wanted = self._sum(lock)
-        if _text(stamp) == wanted and self.python.exists():
+        wanted = hashlib.sha256((self.project / lock).read_bytes()).hexdigest()
+        if _text(stamp) == wanted and self._usable():
             return
         with self._console.step(name, "installed"):
             self._make()
@@ -95,16 +94,13 @@ class Environment:
             stamp.write_text(wanted, encoding="utf-8")
 
     def _make(self) -> None:
-        """Make the environment unless it is there and belongs to this Python and this place."""
-        mark = self.folder / ".made-for"
-        wanted = f"{sys.version_info[:3]} {sys.base_prefix} {self.folder}"
-        if _text(mark) == wanted and self.python.exists():
+        """Make the environment unless a usable one is there."""
+        if self._usable():
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
         log = self.scratch / "logs" / "venv.log"
         try:
             run_logged(
-                [sys.executable, "-m", "venv", self.folder],
+                [sys.executable, "-m", "venv", "--clear", self.folder],
                 step="Making the virtual environment",
                 log=log,
                 env=os.environ,
@@ -117,13 +113,15 @@ class Environment:
                     "python3.11-venv, then start again."
                 ) from failure
             raise
-        mark.write_text(wanted, encoding="utf-8")
 
-    def _sum(self, lock: str) -> str:
-        """Return what the stamp says when this lock is installed by this Python in this place."""
-        digest = hashlib.sha256((self.project / lock).read_bytes())
-        digest.update(f"{sys.version_info[:3]} {sys.base_prefix} {self.folder}".encode())
-        return digest.hexdigest()
+    def _usable(self) -> bool:
+        """Say whether the environment runs, is for Python 3.11, and was made for this place.
+
+        Its programs name their folder, so an environment that was moved or copied is no use.
+        """
+        facts = _text(self.folder / "pyvenv.cfg") or ""
+        activate = _text(self.folder / "bin" / "activate") or ""
+        return self.python.exists() and "version = 3.11." in facts and str(self.folder) in activate
 
 
 def _text(path: Path) -> str | None:

@@ -2,10 +2,12 @@
 
 import gzip
 import hashlib
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from clone_studio.launch.console import Console, Failure
@@ -49,13 +51,14 @@ class Frontend:
             scratch.mkdir(parents=True, exist_ok=True)
             variables |= {"TMPDIR": str(scratch), "NPM_CONFIG_REGISTRY": self._registry(variables)}
             command = [self._environment.python, "-m", "reflex", "export", "--frontend-only"]
-            run_logged(
-                [*command, "--no-zip", "--env", "prod"],
-                step="Building the page",
-                log=self._environment.scratch / "logs" / "page.log",
-                env={name: value for name, value in variables.items() if value},
-                cwd=self._project,
-            )
+            with unreordered(self._project / "reflex.lock" / "package.json"):
+                run_logged(
+                    [*command, "--no-zip", "--env", "prod"],
+                    step="Building the page",
+                    log=self._environment.scratch / "logs" / "page.log",
+                    env={name: value for name, value in variables.items() if value},
+                    cwd=self._project,
+                )
             use_own_origin(folder)
             (folder / STAMP).write_text(wanted)
             # Packages are in .web by now; the download cache would only double them.
@@ -75,6 +78,21 @@ class Frontend:
             check=False,
         )
         return answer.stdout.strip().rstrip("/") if answer.returncode == 0 else ""
+
+
+@contextmanager
+def unreordered(path: Path) -> Iterator[None]:
+    """Put a JSON file back that the block only wrote in another order.
+
+    The package manager orders the lock's manifest by how it came about, which would make every
+    first build a change to a tracked file, and a reason to build again.
+    """
+    before = path.read_text(encoding="utf-8") if path.is_file() else None
+    yield
+    if before is not None and path.is_file():
+        after = path.read_text(encoding="utf-8")
+        if after != before and json.loads(after) == json.loads(before):
+            path.write_text(before, encoding="utf-8")
 
 
 def source_sum(project: Path) -> str:

@@ -1,10 +1,14 @@
 """Runs the programs the launcher needs and turns their failures into one line."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clone_studio.launch.console import Failure
+
+# With less than this left, a program fails in ways that do not name the reason.
+SPARE_BYTES = 1_000_000
 
 _NO_SPACE = ("No space left on device", "ENOSPC", "Disk quota exceeded")
 _NO_NETWORK = (
@@ -67,7 +71,11 @@ def run_logged(
 def explain(step: str, log: Path) -> str:
     """Return one line for a step whose program failed with the output in `log`."""
     said = log.read_text(encoding="utf-8", errors="replace")
-    if any(mark in said for mark in _NO_SPACE):
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if own := [line for line in lines if line.startswith("studio: ")]:
+        return own[-1].removeprefix("studio: ")
+    full = shutil.disk_usage(log.parent).free < SPARE_BYTES
+    if full or any(mark in said for mark in _NO_SPACE):
         return f"{step} failed: the disk is full. Free some space and start again."
     if any(mark in said for mark in _WRONG_SUM):
         return (
@@ -80,7 +88,6 @@ def explain(step: str, log: Path) -> str:
             "pinned package. Check the connection (and the proxy, if there is one) and start "
             "again; what is there already is kept."
         )
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     last = (errors or lines or ["it said nothing"])[-1][:200]
     return f"{step} failed: {last} (everything it said: {log})"

@@ -4,7 +4,6 @@ import hashlib
 import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
@@ -12,19 +11,15 @@ from clone_studio.db import Database
 from clone_studio.errors import AlreadyThere, StudioError
 from clone_studio.models import AuditEntry, Persona, StoredFile, User
 from clone_studio.services.audit import AuditService
+from clone_studio.services.files import FileService
 from clone_studio.services.personas import PersonaService
 from clone_studio.settings import PROJECT_ROOT
-
-if TYPE_CHECKING:
-    from clone_studio.services.files import FileService
-
 GUIDE_DIR = PROJECT_ROOT / "docs" / "guide"
 MADE = "guide.created"
 GUIDE_TAG = "guide"
 FIELDS = {
     "name": "Studio Guide",
     "slug": "studio-guide",
-    "avatar": "📘",
     "purpose": "Knows how to use Clone Studio.",
     "description": (
         "The sample clone. Its knowledge is the studio's own documentation, so it can tell you "
@@ -62,7 +57,7 @@ class GuideService:
         database: Database,
         *,
         personas: PersonaService,
-        files: "FileService",
+        files: FileService,
         audit: AuditService,
         folder: Path = GUIDE_DIR,
     ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -15,13 +15,12 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.services.audit import AuditService
 from clone_studio.services.events import EventBus
+from clone_studio.services.jobs import JobQueue
 from clone_studio.services.persona_copy import copy_files, copy_persona, discard_bytes
 from clone_studio.services.persona_fields import checked_changes
+from clone_studio.services.prompts import PromptService
 from clone_studio.services.slugs import free_slug, is_uuid
-
-if TYPE_CHECKING:
-    from clone_studio.services.jobs import JobQueue
-    from clone_studio.services.prompts import PromptService
+from clone_studio.services.templates import DEFAULT, TemplateCatalog
 
 CLONES_LIMIT = 500
 # "Last used" is shown to the minute: writing it at every question would only add writes.
@@ -76,15 +75,17 @@ class PersonaService:
         self,
         database: Database,
         *,
-        prompts: "PromptService",
+        prompts: PromptService,
+        templates: TemplateCatalog,
         store: FileStore,
         index: SearchIndex,
-        jobs: "JobQueue",
+        jobs: JobQueue,
         audit: AuditService,
         events: EventBus,
     ) -> None:
         self._database = database
         self._prompts = prompts
+        self._templates = templates
         self._store = store
         self._index = index
         self._jobs = jobs
@@ -122,10 +123,11 @@ class PersonaService:
 
         Raises:
             InvalidInput: A field out of its bounds.
+            NotFound: No such template.
             Conflict: The slug asked for is taken.
         """
         values = checked_changes({"name": "", **changes})
-        template = str(changes.get("template_name") or "default")
+        template = self._templates.get(str(changes.get("template_name") or DEFAULT))
         with self._database.write() as session:
             taken = _slugs(session, user_id)
             if len(taken) >= CLONES_LIMIT:
@@ -135,10 +137,16 @@ class PersonaService:
                 )
             _refuse_taken(values.get("slug"), taken)
             values.setdefault("slug", free_slug(values["name"], taken))
-            persona = Persona(user_id=user_id, is_sample=is_sample, **_with_consent(values))
+            persona = Persona(
+                user_id=user_id,
+                is_sample=is_sample,
+                template_name=template.name,
+                template_version=template.version,
+                **_with_consent(values),
+            )
             session.add(persona)
             session.flush()
-            self._prompts.start_from(session, persona.id, template, user_id)
+            self._prompts.start_from(session, persona.id, template.name, user_id)
             self._record_consent(session, user_id, persona, values)
             self._audit.write(session, "persona.created", user_id=user_id, subject=persona.id)
             session.flush()

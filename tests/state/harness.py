@@ -15,7 +15,7 @@ from reflex.state import BaseState, StateUpdate
 from reflex_base.constants.state import FIELD_MARKER
 from reflex_base.event import Event, EventHandler
 from reflex_base.event.processor import BaseStateEventProcessor
-from reflex_base.utils.format import format_event_handler
+from reflex_base.utils.format import format_event_handler, json_dumps
 
 from clone_studio.services.auth import SESSION_COOKIE
 
@@ -68,8 +68,12 @@ class Tab:
 
     @property
     def received(self) -> str:
-        """Everything the tab received, as text to look for secrets in."""
-        return repr(self.deltas) + repr(self.events)
+        """Everything the tab received, as it goes over the wire, to look for secrets in."""
+        return self.received_after(0)
+
+    def received_after(self, count: int) -> str:
+        """Return as `received` what came after the first `count` deltas."""
+        return json_dumps(self.deltas[count:]) + json_dumps(self.events)
 
     def take(self, update: StateUpdate) -> None:
         """Apply what the server sent."""

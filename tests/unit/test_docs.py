@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clone_studio.api.app import api_app
 from clone_studio.settings import PROJECT_ROOT, Settings
 
 DOCS = PROJECT_ROOT / "docs"
@@ -79,3 +80,20 @@ def test_guide_pages_are_made_of_answers() -> None:
             heading, _, body = section.partition("\n")
             assert body.strip(), f"{_name(page)}: {heading} has no text"
             assert len(body) < 3000, f"{_name(page)}: {heading} is too long to be cited"
+
+
+def test_every_route_is_described() -> None:
+    paths = api_app().openapi()["paths"]
+    routes = {f"{verb.upper()} {path}" for path, verbs in paths.items() for verb in verbs}
+    described = re.findall(
+        r"^### ((?:GET|POST|PUT|PATCH|DELETE) \S+)$",
+        (DOCS / "API.md").read_text(encoding="utf-8"),
+        re.M,
+    )
+
+    assert {_unnamed(route) for route in routes} == {_unnamed(route) for route in described}
+
+
+def _unnamed(route: str) -> str:
+    """The route with its parameters reduced to braces: their names are the code's affair."""
+    return re.sub(r"\{\w+\}", "{}", route)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def test_the_lock_is_installed_once_and_again_when_it_changes(project: Path) -> 
     lock = project / "requirements.txt"
     lock.write_text(lock.read_text() + "# changed\n")
     assert _install(project).startswith("  Python packages   installed")
+
+
+def test_an_environment_that_was_moved_is_made_again(project: Path) -> None:
+    _install(project)
+    moved = project.rename(project.parent / "moved project")
+    assert _install(moved).startswith("  Python packages   installed")
+    assert _value(moved) == "7"
+
+
+def test_an_environment_of_somebody_elses_making_is_kept(project: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", project / ".venv"], check=True)
+    kept = project / ".venv" / "mine.txt"
+    kept.write_text("mine")
+    _install(project)
+    assert _value(project) == "7"
+    assert kept.exists()
 
 
 def test_a_package_without_the_pinned_sum_is_not_installed(project: Path) -> None:

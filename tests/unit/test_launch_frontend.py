@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clone_studio.launch.console import Failure
-from clone_studio.launch.frontend import source_sum, use_own_origin
+from clone_studio.launch.frontend import source_sum, unreordered, use_own_origin
 
 ASSET = (
     "var e={PING:`http://localhost:8000/ping`,EVENT:`ws://localhost:8000/_event`,"
@@ -84,3 +84,14 @@ def test_what_the_page_is_not_made_of_builds_nothing(project: Path, name: str) -
     before = source_sum(project)
     (project / name).write_text("two")
     assert source_sum(project) == before
+
+
+def test_a_lock_that_only_changed_its_order_is_put_back(tmp_path: Path) -> None:
+    lock = tmp_path / "package.json"
+    lock.write_text('{"a":1,"b":{"c":2}}')
+    with unreordered(lock):
+        lock.write_text('{"b":{"c":2},"a":1}')
+    assert lock.read_text() == '{"a":1,"b":{"c":2}}'
+    with unreordered(lock):
+        lock.write_text('{"b":{"c":3},"a":1}')
+    assert lock.read_text() == '{"b":{"c":3},"a":1}'

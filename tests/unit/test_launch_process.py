@@ -42,6 +42,21 @@ def test_a_known_reason_is_told(tmp_path: Path, said: str, sentence: str) -> Non
     assert sentence in _fail(tmp_path, said)
 
 
+def test_a_sentence_of_the_studios_own_is_passed_on(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"^STUDIO_PORT: wrong \(docs/settings.md\)$"):
+        run_logged(
+            [
+                sys.executable,
+                "-c",
+                "print('noise'); exit('studio: STUDIO_PORT: wrong (docs/settings.md)')",
+            ],
+            step="Building the page",
+            log=tmp_path / "log",
+            env=os.environ,
+            cwd=tmp_path,
+        )
+
+
 def test_everything_it_said_is_kept(tmp_path: Path) -> None:
     text = _fail(tmp_path, "an unheard-of mishap")
     assert str(tmp_path / "logs" / "step.log") in text

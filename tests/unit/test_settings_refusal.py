@@ -1,0 +1,44 @@
+"""A setting that cannot be used is one line that names it and does not repeat its value."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from clone_studio.settings import PROJECT_ROOT
+
+READ = "from clone_studio.settings import settings_or_exit; print(settings_or_exit().port)"
+
+
+def _read(**environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", READ],
+        cwd=PROJECT_ROOT,
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STUDIO_PORT", "no-port"),
+        ("STUDIO_WORKERS", "7"),
+        ("STUDIO_LLM", "telepathy"),
+        ("STUDIO_SECRET_KEY", "far-too-short"),
+    ],
+)
+def test_it_is_named_in_one_line(name: str, value: str) -> None:
+    answer = _read(**{name: value})
+    assert answer.returncode == 1
+    assert answer.stderr.startswith(f"studio: {name}: ")
+    assert answer.stderr.count("\n") == 1
+    assert value not in answer.stderr
+
+
+def test_good_settings_are_returned() -> None:
+    assert _read(STUDIO_PORT="4321").stdout == "4321\n"
