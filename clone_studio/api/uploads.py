@@ -51,7 +51,9 @@ class _Form:
     def on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         if self.name is None and options.get(b"name") == FIELD.encode():
-            self.name = options.get(b"filename", b"").decode("utf-8", "replace")
+            # Browsers escape a quote so inside the quotes, and nothing else that matters here.
+            raw = options.get(b"filename", b"").replace(b"%22", b'"')
+            self.name = raw.decode("utf-8", "replace")
             self._inside = True
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
