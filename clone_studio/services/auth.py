@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import jwt
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select, update
 
 from clone_studio.db import Database, utc_now
@@ -322,9 +323,9 @@ class AuthService:
                 .values(last_seen_at=now)
             )
 
-    def _end(self, which: object, action: str) -> None:
+    def _end(self, which: ColumnElement[bool] | bool, action: str) -> None:
         with self._database.write() as session:
-            rows = session.exec(select(UserSession).where(which)).all()  # type: ignore[call-overload]
+            rows = session.exec(select(UserSession).where(which)).all()
             for row in rows:
                 session.delete(row)
             if rows:
@@ -345,12 +346,12 @@ def _user(session: Session, user_id: str) -> User:
 
 
 def _valid_session(
-    session: Session, which: object, now: datetime
+    session: Session, which: ColumnElement[bool] | bool, now: datetime
 ) -> tuple[UserSession, User] | None:
     query = (
         select(UserSession, User)
         .join(User, col(User.id) == col(UserSession.user_id))
-        .where(which, UserSession.expires_at > now)  # type: ignore[arg-type]
+        .where(which, UserSession.expires_at > now)
     )
     return session.exec(query).first()
 

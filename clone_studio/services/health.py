@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -64,8 +65,8 @@ class HealthService:
         """Return how every part is now."""
         parts = (self._database_part(), self._model_part(), self._meaning_part(), self._disk_part())
         statuses = {part.status for part in parts}
-        worst: Status = next((s for s in ("down", "degraded") if s in statuses), "ok")  # type: ignore[assignment]
-        return Health(worst, parts)
+        bad: tuple[Status, ...] = ("down", "degraded")
+        return Health(next((one for one in bad if one in statuses), "ok"), parts)
 
     def _database_part(self) -> Part:
         try:
@@ -88,7 +89,11 @@ class HealthService:
                 "No language model is set: clones answer with quotes from their files.",
                 "Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own.",
             )
-        return Part("language model", "ok", f"Answers are written by {self._llm.default_model}.")
+        where = self._settings.openai_base_url
+        place = urlsplit(where).netloc.rpartition("@")[2] if where else "OpenAI"
+        return Part(
+            "language model", "ok", f"Answers are written by {self._llm.default_model} at {place}."
+        )
 
     def _meaning_part(self) -> Part:
         with self._lock:
