@@ -119,6 +119,7 @@ def _actions(row: rx.Var[Any], timed: rx.Var[bool], on_times: Any) -> rx.Compone
                 on_click=on_times(row.key),
             ),
         ),
+        rx.cond(row.quoting, rx.el.span("Quoted, no model", class_name="meta")),
         rx.el.time(row.moment, title=row.exact, class_name="meta figures"),
         class_name="chat-actions",
     )

@@ -16,7 +16,7 @@ from clone_studio.services.conversations import MessageInfo, ThreadInfo
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.answer import AnswerState
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.chat_rows import (
     MessageRow,
     SpanRow,
@@ -61,7 +61,7 @@ class ChatState(StudioState):
     _arriving: str = ""
 
     @rx.event
-    async def open(self):
+    async def open(self) -> Reaction:
         """Show the thread of the address: a given one, a new one, or the last active one."""
         if not self._user_id:
             return None
@@ -128,7 +128,7 @@ class ChatState(StudioState):
         WATCHERS.watch(self._watch_of(f"message:{message_id}"))
 
     @rx.event
-    async def earlier(self):
+    async def earlier(self) -> None:
         """Read the messages before the first one shown."""
         if not self.has_earlier or not self.rows:
             return
@@ -144,19 +144,19 @@ class ChatState(StudioState):
             self.has_earlier = page.has_more
 
     @rx.event
-    async def send(self, form: dict[str, str]):
+    async def send(self, form: dict[str, str]) -> AsyncIterator[Reaction]:
         """Ask what was typed. What is refused stays in the composer."""
         async for step in self._ask(str(form.get("question", ""))):
             yield step
 
     @rx.event
-    async def ask_example(self, question: str):
+    async def ask_example(self, question: str) -> AsyncIterator[Reaction]:
         """Ask one of the example questions."""
         async for step in self._ask(str(question)):
             yield step
 
     @rx.event
-    async def try_again(self, message_id: str):
+    async def try_again(self, message_id: str) -> AsyncIterator[Reaction]:
         """Ask the question of an answer that failed once more."""
         rows = [*self.rows, *(await self.get_state(TurnsState))._rows()]
         keys = [row.key for row in rows]
@@ -165,7 +165,7 @@ class ChatState(StudioState):
             async for step in self._ask(question.plain):
                 yield step
 
-    async def _ask(self, text: str) -> AsyncIterator[rx.event.EventSpec | None]:
+    async def _ask(self, text: str) -> AsyncIterator[Reaction]:
         """Show the question at once, then have it answered; a refusal takes it back."""
         answer = await self.get_state(AnswerState)
         composer = await self.get_state(ComposerState)
@@ -230,7 +230,7 @@ class ChatState(StudioState):
         threads.open_id = thread.id
 
     @rx.event
-    async def stop(self):
+    async def stop(self) -> None:
         """Stop the running answer; what was said stays."""
         answer = await self.get_state(AnswerState)
         if answer.message_id and answer.message_id != ASKING:
@@ -238,7 +238,7 @@ class ChatState(StudioState):
                 await services().chat.stop(self._user_id, answer.message_id)
 
     @rx.event
-    async def show_times(self, message_id: str):
+    async def show_times(self, message_id: str) -> None:
         """Show where the time of an answer went, or put it away."""
         if self.timed_id == str(message_id):
             self.timed_id, self.timed_spans = "", []

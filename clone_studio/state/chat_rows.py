@@ -1,6 +1,7 @@
 """What the chat page shows of threads, messages and sources, made from services' records."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,7 +90,7 @@ def message_row(info: MessageInfo) -> MessageRow:
         moment=info.created_at.strftime("%H:%M"),
         exact=exactly(info.created_at),
         meta=_meta(info),
-        quoting=answer and info.model in {"quotes", ""},
+        quoting=info.usage.get("mode") == "quotes",
         sources=[_chip(info.id, c) for c in info.citations] if answer else [],
         has_spans=bool(info.spans),
     )
@@ -104,28 +105,31 @@ def _meta(info: MessageInfo) -> str:
     """Return model and duration in words, empty where nothing is known."""
     ends = [float(s["startMs"]) + float(s["ms"]) for s in info.spans]
     parts = [f"{max(ends) / 1000:.1f} s"] if ends else []
-    tokens = info.usage.get("outputTokens") or info.usage.get("output_tokens")
+    tokens = info.usage.get("completionTokens")
     if tokens:
         parts.append(f"{int(tokens):,} tokens")
     return " · ".join(parts)
 
 
-def _chip(message_id: str, citation: dict[str, Any]) -> ChipRow:
+def _chip(message_id: str, citation: Mapping[str, Any]) -> ChipRow:
     """Return the chip of one citation: file and page in words."""
     number = int(citation["number"])
+    where = page_words(
+        str(citation.get("pageLabel", "")), int(citation["page"]), str(citation["file"])
+    )
     return ChipRow(
         number=number,
         href=f"#cite-{message_id}-{number}",
-        label=f"{page_words(citation).capitalize()} · {citation['file']}",
+        label=f"{where[:1].upper()}{where[1:]} · {citation['file']}",
     )
 
 
-def page_words(citation: dict[str, Any]) -> str:
-    """Return the page of a citation in words: its label, or "page 3"."""
-    label = str(citation.get("pageLabel") or citation.get("page_label") or "").strip()
-    if label and not label.isdigit():
+def page_words(label: str, page: int, file: str) -> str:
+    """Return a page in words: "page 72" of a PDF, else the section's own name."""
+    label = label.strip()
+    if label and not label.isdigit() and not file.lower().endswith(".pdf"):
         return label
-    return f"page {label or citation.get('page', 1)}"
+    return f"page {label or page}"
 
 
 def thread_row(thread: ThreadInfo, now: datetime | None = None) -> ThreadRow:
@@ -161,7 +165,7 @@ def date_group(moment: datetime, now: datetime) -> str:
     return moment.strftime("%B %Y")
 
 
-def span_rows(spans: list[dict[str, Any]]) -> list[SpanRow]:
+def span_rows(spans: Sequence[Mapping[str, Any]]) -> list[SpanRow]:
     """Return the bars of the waterfall, in the order in which the spans began."""
     whole = max((float(s["startMs"]) + float(s["ms"]) for s in spans), default=0.0) or 1.0
     ordered = sorted(spans, key=lambda s: (float(s["startMs"]), float(s["ms"])))

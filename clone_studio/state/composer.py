@@ -45,7 +45,7 @@ class ComposerState(StudioState):
         self.problem = why
 
     @rx.event
-    def keep(self, text: str):
+    def keep(self, text: str) -> None:
         """Keep what is being typed."""
         text = str(text)
         # The last keystrokes may arrive after the question was sent.

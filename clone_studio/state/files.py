@@ -7,14 +7,15 @@ import reflex as rx
 
 from clone_studio.bootstrap import services
 from clone_studio.errors import NotFound, StudioError
-from clone_studio.services.files import FilePage, FileService
+from clone_studio.services.files import FileInfo, FilePage, FileService
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.base import StudioState
 from clone_studio.state.file_rows import FileRow, file_row
 
 PAGE = 50
-SHOWN_LIMIT = 500
+READ_AT_ONCE = 200
+SHOWN_LIMIT = 1000
 FILTER_FROM = 8
 FILTER_STATES = ("processing", "ready", "ready_with_warnings", "failed")
 
@@ -41,7 +42,7 @@ class FilesState(StudioState):
     _shown: int = PAGE
 
     @rx.event
-    async def open(self):
+    async def open(self) -> None:
         """Show the files of the clone in the address."""
         if not self._user_id:
             return
@@ -81,7 +82,19 @@ class FilesState(StudioState):
         """Return the reading of the rows now shown, to be run outside the tab's lock."""
         user, clone = self._user_id, self.clone
         query, state, shown = self.query, self.state_filter, self._shown
-        return lambda files: files.list_for(user, clone, query, state, shown)
+
+        def read(files: FileService) -> FilePage:
+            found: list[FileInfo] = []
+            has_more = True
+            while has_more and len(found) < shown:
+                limit = min(READ_AT_ONCE, shown - len(found))
+                before = found[-1].id if found else None
+                page = files.list_for(user, clone, query, state, limit, before)
+                found += page.files
+                has_more = page.has_more
+            return FilePage(found, has_more)
+
+        return read
 
     def _fill(self, page: FilePage) -> None:
         """Show what was read."""
@@ -94,20 +107,20 @@ class FilesState(StudioState):
         self._fill(await asyncio.to_thread(self._query(), services().files))
 
     @rx.event
-    async def refresh(self, _file_id: str = "", _outcome: str = ""):
+    async def refresh(self, _file_id: str = "", _outcome: str = "") -> None:
         """Read the rows again: an upload ended, or so its component says."""
         async with self._reporting():
             await self._read()
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Show more rows."""
         self._shown = min(SHOWN_LIMIT, self._shown + PAGE)
         async with self._reporting():
             await self._read()
 
     @rx.event
-    async def search(self, text: str):
+    async def search(self, text: str) -> None:
         """Show the files whose name contains `text`."""
         self.query = str(text)[:200]
         self._shown = PAGE
@@ -115,7 +128,7 @@ class FilesState(StudioState):
             await self._read()
 
     @rx.event
-    async def filter_state(self, state: str):
+    async def filter_state(self, state: str) -> None:
         """Show the files of one state; an unknown one shows all."""
         self.state_filter = str(state) if state in FILTER_STATES else ""
         self._shown = PAGE
@@ -123,30 +136,30 @@ class FilesState(StudioState):
             await self._read()
 
     @rx.event
-    async def retry(self, file_id: str):
+    async def retry(self, file_id: str) -> None:
         """Process a failed file again."""
         await self._change(services().files.retry, file_id)
 
     @rx.event
-    async def cancel(self, file_id: str):
+    async def cancel(self, file_id: str) -> None:
         """Stop processing a file and remove it."""
         await self._change(services().files.cancel, file_id)
 
     @rx.event
-    def ask_delete(self, file_id: str):
+    def ask_delete(self, file_id: str) -> None:
         """Ask before deleting: a deleted file does not come back."""
         row = next((row for row in self.rows if row.key == str(file_id)), None)
         if row is not None:
             self.asking_id, self.asking_name = row.key, row.name
 
     @rx.event
-    def keep(self, is_open: bool):
+    def keep(self, is_open: bool) -> None:
         """Delete nothing: the question was closed."""
         if not is_open:
             self.asking_id = ""
 
     @rx.event
-    async def delete(self):
+    async def delete(self) -> None:
         """Delete the file that was asked about."""
         file_id, self.asking_id = self.asking_id, ""
         if file_id:

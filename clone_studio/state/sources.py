@@ -36,7 +36,7 @@ class SourceState(StudioState):
     _cited_span: tuple[int, int] = (0, 0)
 
     @rx.event
-    async def open(self, href: str):
+    async def open(self, href: str) -> None:
         """Open the source that a citation chip names."""
         match = _HREF.fullmatch(str(href))
         if match is None:
@@ -55,7 +55,6 @@ class SourceState(StudioState):
             self.quote = str(citation.get("quote", ""))
             self._cited_page = int(citation["page"])
             self._cited_span = (int(citation["start"]), int(citation["end"]))
-            self.page_label = page_words(citation)
             await self._read(self._cited_page)
             self.shown = True
 
@@ -79,13 +78,13 @@ class SourceState(StudioState):
         self.viewer = f"/files/{self.slug}?file={file.id}&page={number}&start={start}&end={end}"
         if not pages:
             return
-        self.page_label = page_words({"pageLabel": pages[0].label, "page": number})
+        self.page_label = page_words(pages[0].label, number, file.name)
         self.place += 1
         text = pages[0].text
         self.before, self.marked, self.after = text[:start], text[start:end], text[end:]
 
     @rx.event
-    async def turn(self, step: int):
+    async def turn(self, step: int) -> None:
         """Go one page back or on."""
         target = self.page + (1 if int(step) > 0 else -1)
         if self.shown and not self.gone and 1 <= target <= self.page_count:
@@ -93,13 +92,13 @@ class SourceState(StudioState):
                 await self._read(target)
 
     @rx.event
-    async def back_to_mark(self):
+    async def back_to_mark(self) -> None:
         """Return to the cited page."""
         async with self._reporting():
             await self._read(self._cited_page)
 
     @rx.event
-    def close(self):
+    def close(self) -> None:
         """Put the panel away."""
         self._close()
 

@@ -7,7 +7,7 @@ import reflex as rx
 
 from clone_studio.bootstrap import services
 from clone_studio.services.conversations import ThreadInfo
-from clone_studio.state.base import StudioState
+from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.chat_rows import ThreadRow, grouped, thread_row
 
 PAGE = 30
@@ -52,33 +52,33 @@ class ThreadsState(StudioState):
         self.rows = grouped([thread_row(thread), *others])
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read the next page of threads."""
         if self.has_more and self.rows:
             await self._read(before=self.rows[-1].key)
 
     @rx.event
-    def toggle(self):
+    def toggle(self) -> None:
         """Fold the list away, or show it again."""
         self.collapsed = not self.collapsed
 
     @rx.event
-    def set_sheet(self, is_open: bool):
+    def set_sheet(self, is_open: bool) -> None:
         """Open or close the list where it is a sheet."""
         self.sheet = bool(is_open)
 
     @rx.event
-    def rename(self, thread_id: str):
+    def rename(self, thread_id: str) -> None:
         """Turn the title of a thread into a field."""
         self.renaming = str(thread_id)
 
     @rx.event
-    def cancel_rename(self):
+    def cancel_rename(self) -> None:
         """Leave the title as it was."""
         self.renaming = ""
 
     @rx.event
-    async def save_title(self, form: dict[str, str]):
+    async def save_title(self, form: dict[str, str]) -> None:
         """Store the title that was typed."""
         thread_id, self.renaming = self.renaming, ""
         title = str(form.get("title", "")).strip()
@@ -94,7 +94,7 @@ class ThreadsState(StudioState):
             ]
 
     @rx.event
-    async def delete(self, thread_id: str):
+    async def delete(self, thread_id: str) -> Reaction:
         """Delete a thread; it can be brought back."""
         async with self._reporting():
             thread_id = str(thread_id)
@@ -107,7 +107,7 @@ class ThreadsState(StudioState):
         return None
 
     @rx.event
-    async def undo(self):
+    async def undo(self) -> None:
         """Bring the thread back that was deleted last."""
         thread_id, self.undo_id = self.undo_id, ""
         if thread_id:
@@ -116,6 +116,6 @@ class ThreadsState(StudioState):
                 await self._read(before=None)
 
     @rx.event
-    def forget_undo(self):
+    def forget_undo(self) -> None:
         """Put the undo line away."""
         self.undo_id = ""

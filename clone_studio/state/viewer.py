@@ -9,6 +9,7 @@ from clone_studio.bootstrap import services
 from clone_studio.errors import NotFound
 from clone_studio.services.files import ChunkInfo
 from clone_studio.state.base import StudioState
+from clone_studio.state.chat_rows import page_words
 
 CHUNKS = 50
 
@@ -45,7 +46,7 @@ class ViewerState(StudioState):
     _content: str = ""
 
     @rx.event
-    async def open(self):
+    async def open(self) -> None:
         """Open the file that the address names, at its page; no file closes the viewer."""
         wanted = self.router.url.query_parameters
         file_id = str(wanted.get("file", ""))
@@ -75,7 +76,7 @@ class ViewerState(StudioState):
             services().files.pages, self._user_id, self.file_id, number, 1
         )
         self.page = number
-        self.label = pages[0].label if pages else ""
+        self.label = page_words(pages[0].label, number, self.name) if pages else ""
         self.before = pages[0].text if pages else ""
         self.marked = self.after = ""
         self.original = f"{self._content}#page={number}" if self.is_pdf else self._content
@@ -96,12 +97,12 @@ class ViewerState(StudioState):
         self.has_more = len(self.chunks) < self.chunk_count and bool(found)
 
     @rx.event
-    async def turn(self, step: int):
+    async def turn(self, step: int) -> None:
         """Go one page back or on."""
         await self._go(self.page + (1 if int(step) > 0 else -1))
 
     @rx.event
-    async def go(self, form: dict[str, str]):
+    async def go(self, form: dict[str, str]) -> None:
         """Go to the page that was typed."""
         await self._go(_number(form.get("page"), self.page))
 
@@ -111,14 +112,14 @@ class ViewerState(StudioState):
                 await self._read(number)
 
     @rx.event
-    async def more(self):
+    async def more(self) -> None:
         """Read more passages."""
         if self.has_more:
             async with self._reporting():
                 await self._list(offset=len(self.chunks))
 
     @rx.event
-    async def show_chunk(self, chunk_id: str):
+    async def show_chunk(self, chunk_id: str) -> None:
         """Show one passage of the list in its page."""
         position = next((n for n, row in enumerate(self.chunks) if row.key == str(chunk_id)), None)
         if position is None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-from tests.servers.openai_server import OpenAIServer
 
 from tests.e2e.served import ServedStudio
+from tests.servers.openai_server import OpenAIServer
 
 WIDE = {"width": 1440, "height": 900}
 # A browser tells of each answer that is an error; the pages show those in words.
