@@ -20,7 +20,6 @@ GUIDE_TAG = "guide"
 FIELDS = {
     "name": "Studio Guide",
     "slug": "studio-guide",
-    "avatar": "📘",
     "purpose": "Knows how to use Clone Studio.",
     "description": (
         "The sample clone. Its knowledge is the studio's own documentation, so it can tell you "

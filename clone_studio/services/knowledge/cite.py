@@ -16,6 +16,7 @@ _MARK = re.compile(r"( ?)[\[【]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*[\]】](?!\
 # before one, which goes away with a mark that points to nothing.
 _PARTIAL = re.compile(r" ?(?:[\[【][\d\s,;]*)?$")
 _MARK_OUT = re.compile(r"\[(\d+)\]")
+_MARKS_FIRST = re.compile(r"(?:\[\d+\]\s*)+")
 _FENCE = re.compile(r"(?:^|\n) {0,3}(```|~~~)")
 
 
@@ -86,16 +87,12 @@ class CitationWriter:
 
         The span of each is the run of its passage that fits best the sentences citing it.
         """
-        claims: dict[int, list[str]] = {}
-        for start, end in sentences.spans(text):
-            sentence = text[start:end]
-            for match in _MARK_OUT.finditer(sentence):
-                claims.setdefault(int(match.group(1)), []).append(_MARK_OUT.sub("", sentence))
+        claims = _claims(text)
         found = []
         for passage_number, number in sorted(self._numbers.items(), key=lambda pair: pair[1]):
             if number in claims:
                 passage = self._passages[passage_number - 1]
-                found.append(_citation(number, passage, " ".join(claims[number])))
+                found.append(_citation(number, passage, claims[number]))
         return found
 
     def _rewrite(self, text: str) -> str:
@@ -120,8 +117,26 @@ class CitationWriter:
         return match.group(1) + "".join(f"[{number}]" for number in numbers)
 
 
-def _citation(number: int, passage: Passage, claim: str) -> Citation:
-    start, end, score = locate(passage.text, claim)
+def _claims(text: str) -> dict[int, list[str]]:
+    """Return the sentences that cite each number, without their marks."""
+    claims: dict[int, list[str]] = {}
+    before = ""
+    for start, end in sentences.spans(text):
+        sentence = text[start:end]
+        leading = _MARKS_FIRST.match(sentence)
+        behind = leading.end() if leading and before else 0
+        own = _MARK_OUT.sub("", sentence[behind:]).strip()
+        # A mark behind a full stop belongs to the sentence that ended there.
+        for said, marks in ((before, sentence[:behind]), (own, sentence[behind:])):
+            for match in _MARK_OUT.finditer(marks):
+                claims.setdefault(int(match.group(1)), []).append(said)
+        before = own or before
+    return claims
+
+
+def _citation(number: int, passage: Passage, claims: Sequence[str]) -> Citation:
+    # A source that is cited twice is shown at the place that one of the sentences fits best.
+    start, end, score = max((locate(passage.text, one) for one in claims), key=lambda at: at[2])
     return Citation(
         number=number,
         chunk_id=passage.chunk_id,
