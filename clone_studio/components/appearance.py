@@ -11,6 +11,7 @@ STYLE_SHEETS: tuple[str, ...] = (
     "/styles/base.css",
     "/styles/controls.css",
     "/styles/surfaces.css",
+    "/styles/topbar.css",
     "/styles/shell.css",
     "/styles/clones.css",
     "/styles/pages.css",

@@ -155,7 +155,13 @@ def _who(make: _Maker, state: Any) -> list[rx.Component]:
         spell_check=False,
     )
     return [
-        make("name", "Name", required=True, auto_complete="off", placeholder="For example Benjamin Franklin"),
+        make(
+            "name",
+            "Name",
+            required=True,
+            auto_complete="off",
+            placeholder="For example Benjamin Franklin",
+        ),
         rx.cond(state.editing, address, rx.fragment()),
         make("purpose", "Purpose", note="One sentence, shown on its card.", auto_complete="off"),
         make(
@@ -183,11 +189,36 @@ def _talk(make: _Maker) -> list[rx.Component]:
 
 
 def _answers(make: _Maker, state: Any) -> list[rx.Component]:
+    return [
+        make(
+            "model",
+            "Model",
+            note="Left empty, the studio's own model answers.",
+            auto_complete="off",
+            spell_check=False,
+        ),
+        _temperature(make, state),
+        rx.el.div(
+            make(
+                "max_tokens",
+                "Longest answer",
+                note="In tokens, 16 to 16,000.",
+                input_mode="numeric",
+            ),
+            make(
+                "passages", "Passages read per question", note="From 1 to 20.", input_mode="numeric"
+            ),
+            class_name="two-fields",
+        ),
+    ]
+
+
+def _temperature(make: _Maker, state: Any) -> rx.Component:
     warmth = rx.el.span(
         state.fields.temperature, " · ", state.preview.warmth, class_name="meta figures"
     )
     error = state.errors["temperature"].to(str)
-    slider = rx.el.div(
+    return rx.el.div(
         rx.el.div(
             rx.el.label("Temperature", html_for="field-temperature", class_name="field__label"),
             warmth,
@@ -214,28 +245,6 @@ def _answers(make: _Maker, state: Any) -> list[rx.Component]:
         field_error("temperature", error),
         class_name="field",
     )
-    return [
-        make(
-            "model",
-            "Model",
-            note="Left empty, the studio's own model answers.",
-            auto_complete="off",
-            spell_check=False,
-        ),
-        slider,
-        rx.el.div(
-            make(
-                "max_tokens",
-                "Longest answer",
-                note="In tokens, 16 to 16,000.",
-                input_mode="numeric",
-            ),
-            make(
-                "passages", "Passages read per question", note="From 1 to 20.", input_mode="numeric"
-            ),
-            class_name="two-fields",
-        ),
-    ]
 
 
 def _consent(make: _Maker, state: Any) -> rx.Component:

@@ -85,6 +85,15 @@ def shell(
             class_name="page page--fixed" if fixed else "page",
             tab_index=-1,
         ),
+        *_floating(frame, kind),
+        class_name="shell",
+    )
+
+
+def _floating(frame: Frame, kind: str) -> list[rx.Component]:
+    """Return what lies over the page: drawer, search, shortcuts, notices."""
+    state = frame.shell
+    return [
         sheet(
             "Navigation",
             _rail(frame, kind),
@@ -101,8 +110,7 @@ def shell(
             on_rail=state.toggle_rail,
         ),
         notice_list(state.notices, state.dismiss_notice),
-        class_name="shell",
-    )
+    ]
 
 
 def _broken() -> rx.Component:

@@ -19,34 +19,7 @@ def view() -> rx.Component:
             rx.el.div(brand_mark(), rx.el.span("Penng Clone Studio"), class_name="brand"),
             rx.el.h1("Sign in"),
             rx.cond(SignInState.reason, _reason(), rx.fragment()),
-            rx.el.form(
-                field(
-                    "Email address",
-                    text_input(
-                        "email",
-                        type="email",
-                        auto_complete="username",
-                        required=True,
-                        max_length=254,
-                    ),
-                    name="email",
-                ),
-                field(
-                    "Password",
-                    text_input(
-                        "password",
-                        type="password",
-                        auto_complete="current-password",
-                        required=True,
-                        max_length=1000,
-                    ),
-                    name="password",
-                ),
-                button("Sign in", kind="primary", type="submit", class_name="btn--wide"),
-                method="post",
-                action="/api/auth/sign-in",
-                class_name="stack loose",
-            ),
+            _password_form(),
             rx.el.div(
                 rx.el.h2("No password?", class_name="sign-in__ask"),
                 rx.el.p(
@@ -60,6 +33,37 @@ def view() -> rx.Component:
             class_name="sign-in",
         ),
         class_name="sign-in-page",
+    )
+
+
+def _password_form() -> rx.Component:
+    return rx.el.form(
+        field(
+            "Email address",
+            text_input(
+                "email",
+                type="email",
+                auto_complete="username",
+                required=True,
+                max_length=254,
+            ),
+            name="email",
+        ),
+        field(
+            "Password",
+            text_input(
+                "password",
+                type="password",
+                auto_complete="current-password",
+                required=True,
+                max_length=1000,
+            ),
+            name="password",
+        ),
+        button("Sign in", kind="primary", type="submit", class_name="btn--wide"),
+        method="post",
+        action="/api/auth/sign-in",
+        class_name="stack loose",
     )
 
 

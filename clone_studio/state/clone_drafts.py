@@ -6,6 +6,7 @@ from clone_studio.state.clone_fields import FIELDS
 
 NEW = "new"
 DRAFTS_KEPT = 5
+STORAGE_CHARS = 200_000
 
 Draft = dict[str, str]
 
@@ -38,8 +39,10 @@ def drop_draft(stored: str, key: str) -> str:
 
 
 def _all(stored: str) -> dict[str, object]:
+    if len(stored) > STORAGE_CHARS:
+        return {}
     try:
         value = json.loads(stored)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
