@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.e2e.served import ServedStudio
 from tests.servers.openai_server import OpenAIServer
@@ -97,7 +97,7 @@ class Visits:
             first = await self._browser.new_context(**settings)
             page = await self.page(first)
             await page.goto(studio.link)
-            await page.wait_for_url("**/chat/**")
+            await expect(page.get_by_role("button", name="Account")).to_be_visible()
             await first.storage_state(path=stored)
             await first.close()
         return await self._browser.new_context(storage_state=stored, **settings)
