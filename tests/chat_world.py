@@ -5,19 +5,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from clone_studio.providers.search.sqlite import SqliteSearchIndex
+from clone_studio.services.knowledge.passage import Passage
+
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.db import Database
 from clone_studio.models import Persona, User
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
-from clone_studio.providers.search.sqlite import SqliteSearchIndex
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import ConversationService, MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge import evidence
-from clone_studio.services.knowledge.passage import Passage
 from clone_studio.services.prompts import PromptService
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.services.templates import TemplateCatalog
