@@ -13,7 +13,7 @@ from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.knowledge import evidence
-from clone_studio.services.knowledge.passage import Passage
+from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.settings import Settings
 
