@@ -8,7 +8,13 @@ from typing import Any, Literal
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.models import Persona, User
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
+from clone_studio.providers.llm.protocol import (
+    ChatRequest,
+    Finished,
+    LanguageModel,
+    Quote,
+    TextDelta,
+)
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
@@ -17,6 +23,8 @@ from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.settings import Settings
 
+# Every term says as much as any other: this knowledge is three sentences.
+EVEN = evidence.Weights({}, 1)
 OWNER, STRANGER = "owner", "stranger"
 VIRTUES = (
     "I made a little book, in which I allotted a page for each of the virtues. "
@@ -38,7 +46,7 @@ def passage(number: int, text: str, **values: Any) -> Passage:
         "heading": "Autobiography",
         "text": text,
         "score": 1.0 / number,
-        "similarity": 0.6,
+        "ranks": {},
     }
     return Passage(**given | values)
 
@@ -59,8 +67,11 @@ class Shelf:
         with (spans or SpanRecorder()).span("retrieve.search"):
             return self.passages[:limit]
 
-    quotes = staticmethod(evidence.quotes)
-    has_answer = staticmethod(evidence.has_answer)
+    def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
+        return evidence.quotes(question, passages, EVEN)
+
+    def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
+        return evidence.has_answer(question, passages, EVEN)
 
 
 class PacedModel:
