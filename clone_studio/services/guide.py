@@ -14,6 +14,7 @@ from clone_studio.services.audit import AuditService
 from clone_studio.services.files import FileService
 from clone_studio.services.personas import PersonaService
 from clone_studio.settings import PROJECT_ROOT
+
 GUIDE_DIR = PROJECT_ROOT / "docs" / "guide"
 MADE = "guide.created"
 GUIDE_TAG = "guide"
