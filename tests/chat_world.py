@@ -7,8 +7,11 @@ from typing import Any, Literal
 
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
+from clone_studio.db import Database
 from clone_studio.models import Persona, User
 from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
+from clone_studio.services.audit import AuditService
+from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
@@ -16,6 +19,7 @@ from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.settings import Settings
+from tests.conftest import quick_passwords
 
 OWNER, STRANGER = "owner", "stranger"
 VIRTUES = (
@@ -142,9 +146,11 @@ def text_of(events: Sequence[dict[str, Any]]) -> str:
 
 def build_world(settings: Settings, llm: LanguageModel, *, events: EventBus | None = None) -> World:
     """Return a studio with two people and the owner's clone "ben"."""
-    shelf = Shelf()
+    shelf, database, bus = Shelf(), Database(settings.database_url), events or MemoryEventBus()
+    audit = AuditService(database)
+    auth = AuthService(database, settings, audit=audit, events=bus, passwords=quick_passwords())
     services = bootstrap.build(
-        settings, llm=llm, knowledge=shelf, events=events or MemoryEventBus()
+        settings, database=database, events=bus, auth=auth, llm=llm, knowledge=shelf
     )
     with services.database.write() as session:
         for name in (OWNER, STRANGER):
