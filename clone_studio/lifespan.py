@@ -11,7 +11,7 @@ from clone_studio.bootstrap import Services, services
 from clone_studio.errors import StudioError
 from clone_studio.live import Live
 from clone_studio.logs import set_up
-from clone_studio.worker import Workers
+from clone_studio.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     studio = await asyncio.to_thread(services)
     set_up(studio.settings.log_level)
     await asyncio.to_thread(_prepare, studio)
-    workers = Workers(studio)
+    workers = Worker(studio)
     await asyncio.to_thread(workers.start)
     guide = asyncio.create_task(asyncio.to_thread(_teach_guide, studio))
     try:

@@ -14,13 +14,13 @@ from clone_studio.services.audit import AuditService
 from clone_studio.services.files import FileService
 from clone_studio.services.personas import PersonaService
 from clone_studio.settings import PROJECT_ROOT
+
 GUIDE_DIR = PROJECT_ROOT / "docs" / "guide"
 MADE = "guide.created"
 GUIDE_TAG = "guide"
 FIELDS = {
     "name": "Studio Guide",
     "slug": "studio-guide",
-    "avatar": "📘",
     "purpose": "Knows how to use Clone Studio.",
     "description": (
         "The sample clone. Its knowledge is the studio's own documentation, so it can tell you "

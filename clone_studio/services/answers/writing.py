@@ -11,6 +11,7 @@ from clone_studio.errors import ProviderError, StudioError
 from clone_studio.providers.llm.protocol import Finished, LanguageModel, TextDelta
 from clone_studio.services.answers.preparing import Prepared, Preparer
 from clone_studio.services.answers.running import Running, citation_rows
+from clone_studio.services.answers.storable import StorableStream
 from clone_studio.services.answers.transcript import LOST, Ending, Transcript
 from clone_studio.services.knowledge.cite import CitationWriter
 from clone_studio.services.usage import usage_of
@@ -48,6 +49,7 @@ class Writing:
         self._threads = threads
         self._prepared: Prepared | None = None
         self._writer = CitationWriter(())
+        self._storable = StorableStream()
         self._finished: Finished | None = None
 
     async def run(self) -> Ending:
@@ -94,7 +96,7 @@ class Writing:
                 spans.add("llm.last_token", first, spans.now_ms())
 
     def _take(self, delta: TextDelta) -> None:
-        self._running.add(self._writer.feed(delta.text))
+        self._running.add(self._writer.feed(self._storable.feed(delta.text)))
 
     def _prepare(self) -> Prepared:
         running = self._running
