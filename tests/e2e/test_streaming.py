@@ -116,7 +116,9 @@ async def test_what_a_model_writes_stays_words(
         elsewhere: list[str] = []
         page.on(
             "request",
-            lambda r: None if r.url.startswith(served_with_model.address) else elsewhere.append(r.url),
+            lambda r: (
+                None if r.url.startswith(served_with_model.address) else elsewhere.append(r.url)
+            ),
         )
         await open_chat(page, GUIDE)
         await ask(page, QUESTION)

@@ -58,9 +58,7 @@ async def test_a_question_makes_a_thread_that_has_its_own_address(
         await finished_answer(page)
 
 
-async def test_an_uploaded_pdf_is_ready_and_cited_at_its_page(
-    visits: Visits, served: ServedStudio
-):
+async def test_an_uploaded_pdf_is_ready_and_cited_at_its_page(visits: Visits, served: ServedStudio):
     async with visits.visit(served) as page:
         slug = await new_clone(page, served, "Harbour master")
         await page.goto(f"/files/{slug}")
