@@ -21,7 +21,7 @@ from clone_studio.settings import PROJECT_ROOT
 OWNER = ("owner@example.org", "a password for benches only")
 START_SECONDS = 120
 STOP_SECONDS = 20
-LINK = re.compile(r"https?://\S+\?\S+")
+LINK = re.compile(r"https?://\S+/\S{20,}")
 
 
 class Served:
@@ -62,6 +62,7 @@ class Served:
         }
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
+        self._link = ""
         self._linked = threading.Event()
 
     def start(self) -> float:
@@ -117,7 +118,7 @@ class Served:
         """Return the sign-in link that it printed."""
         if not self._linked.wait(30):
             raise RuntimeError("the studio printed no sign-in link")
-        return next(found[0] for line in self._lines if (found := LINK.search(line)))
+        return self._link
 
     def client(self) -> httpx.Client:
         """Return a client of its API, signed in as the owner."""
@@ -140,7 +141,8 @@ class Served:
         try:
             for line in stream:
                 self._lines = [*self._lines[-50:], line.strip()]
-                if LINK.search(line):
+                if not self._link and (found := LINK.search(line)):
+                    self._link = found[0]
                     self._linked.set()
         except ValueError:
             return

@@ -13,8 +13,8 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
+from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
-from clone_studio.providers.search.sqlite import SqliteSearchIndex
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
@@ -86,11 +86,13 @@ class _Build:
         if not settings.uses_openai_embeddings:
             return LocalEmbedder(settings.local_models_dir)
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-        return OpenAIEmbedder(settings.embedding_model, key, settings.openai_base_url)
+        return OpenAIEmbedder(
+            api_key=key, base_url=settings.openai_base_url, model=settings.embedding_model
+        )
 
     @cached_property
     def index(self) -> SearchIndex:
-        return SqliteSearchIndex(self.database)
+        return DatabaseSearchIndex(self.database)
 
     @cached_property
     def store(self) -> FileStore:
@@ -137,30 +139,31 @@ class _Build:
     def files(self) -> FileService:
         return FileService(
             self.database,
-            self.store,
-            self.index,
-            self.jobs,
-            self.events,
-            owned=self.personas.get_for,
+            personas=self.personas,
+            store=self.store,
+            index=self.index,
+            jobs=self.jobs,
+            events=self.events,
             max_bytes=self.settings.max_file_bytes,
         )
 
     @cached_property
     def ingester(self) -> Ingester:
-        return Ingester(
+        made = Ingester(
             self.database,
-            self.store,
-            self.index,
-            self.embedder,
-            self.jobs,
-            self.events,
-            work_dir=self.settings.data_dir / "work",
+            store=self.store,
+            index=self.index,
+            embedder=self.embedder,
+            jobs=self.jobs,
+            events=self.events,
             seconds=self.settings.max_ingest_seconds,
         )
+        made.register()
+        return made
 
     @cached_property
     def knowledge(self) -> Retriever:
-        return Retriever(self.database, self.index, self.embedder)
+        return Retriever(self.database, index=self.index, embedder=self.embedder)
 
     @cached_property
     def conversations(self) -> ConversationService:

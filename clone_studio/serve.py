@@ -152,6 +152,8 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     options = parser.parse_args()
     settings = settings_or_exit()
+    # What the studio keeps is for its own account alone, on a machine that others use too.
+    os.umask(0o077)
     os.chdir(PROJECT_ROOT)
     if not (BUILD_DIR / "index.html").is_file():
         place = BUILD_DIR.relative_to(PROJECT_ROOT)

@@ -235,10 +235,12 @@ def upgrade() -> None:
             ["persona_id"], ["personas.id"], name=op.f("fk_chunks_persona_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chunks")),
+        sa.UniqueConstraint("file_id", "position", name=op.f("uq_chunks_file_id_position")),
     )
     with op.batch_alter_table("chunks", schema=None) as batch_op:
-        batch_op.create_index("ix_chunks_file_id_position", ["file_id", "position"], unique=False)
-        batch_op.create_index(batch_op.f("ix_chunks_persona_id"), ["persona_id"], unique=False)
+        batch_op.create_index(
+            "ix_chunks_persona_id_enabled", ["persona_id", "enabled"], unique=False
+        )
 
     op.create_table(
         "messages",
@@ -305,23 +307,59 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "chunk_id", "model", "window", name=op.f("uq_chunk_vectors_chunk_id_model_window")
         ),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("chunk_vectors", schema=None) as batch_op:
         batch_op.create_index(
             "ix_chunk_vectors_persona_id_model", ["persona_id", "model"], unique=False
         )
-    if op.get_bind().dialect.name == 'sqlite':
-        # `scope` holds the persona and the file as one term each, so that both filter inside
-        # the index; the ascii tokenizer keeps every character above 127 as part of a term.
-        op.execute(
-            "CREATE VIRTUAL TABLE chunk_terms USING fts5("
-            "terms, scope, chunk_id UNINDEXED, tokenize='ascii')"
+
+    op.create_table(
+        "index_segments",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("persona_id", sa.String(), nullable=False),
+        sa.Column("file_id", sa.String(), nullable=False),
+        sa.Column("first", sa.Integer(), nullable=False),
+        sa.Column("lengths", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_index_segments_file_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["persona_id"],
+            ["personas.id"],
+            name=op.f("fk_index_segments_persona_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_index_segments")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("index_segments", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_index_segments_persona_id_file_id", ["persona_id", "file_id"], unique=False
         )
+
+    op.create_table(
+        "index_postings",
+        sa.Column("segment_id", sa.Integer(), nullable=False),
+        sa.Column("term", sa.String(length=60), nullable=False),
+        sa.Column("chunks", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["segment_id"],
+            ["index_segments.id"],
+            name=op.f("fk_index_postings_segment_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("segment_id", "term", name=op.f("pk_index_postings")),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
-    if op.get_bind().dialect.name == 'sqlite':
-        op.execute("DROP TABLE chunk_terms")
+    op.drop_table("index_postings")
+    with op.batch_alter_table("index_segments", schema=None) as batch_op:
+        batch_op.drop_index("ix_index_segments_persona_id_file_id")
+
+    op.drop_table("index_segments")
     with op.batch_alter_table("chunk_vectors", schema=None) as batch_op:
         batch_op.drop_index("ix_chunk_vectors_persona_id_model")
 
@@ -333,8 +371,7 @@ def downgrade() -> None:
 
     op.drop_table("messages")
     with op.batch_alter_table("chunks", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_chunks_persona_id"))
-        batch_op.drop_index("ix_chunks_file_id_position")
+        batch_op.drop_index("ix_chunks_persona_id_enabled")
 
     op.drop_table("chunks")
     with op.batch_alter_table("prompt_versions", schema=None) as batch_op:

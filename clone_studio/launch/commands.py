@@ -167,6 +167,7 @@ class Launcher:
         folder = self._options.models_dir
         if local_models.installed(name, folder):
             return
+        self._options.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         model = local_models.find(name)
         title = f"Model ({model.role})"
         python = self._environment.python

@@ -81,9 +81,9 @@ class Environment:
             stamp.unlink(missing_ok=True)
             scratch = self.scratch / "tmp"
             scratch.mkdir(parents=True, exist_ok=True)
-            command = [self.python, "-m", "pip", "install", "--quiet", "--require-hashes"]
+            command = [str(self.python), "-m", "pip", "install", "--quiet", "--require-hashes"]
             # The lock is complete: nothing is left for pip to resolve.
-            command += ["--no-deps", "--no-cache-dir", "-r", self.project / lock]
+            command += ["--no-deps", "--no-cache-dir", "-r", str(self.project / lock)]
             run_logged(
                 command,
                 step=f"Installing the {name.lower().replace('python', 'Python')}",

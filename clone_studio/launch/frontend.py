@@ -50,10 +50,11 @@ class Frontend:
             scratch = self._environment.scratch / "tmp"
             scratch.mkdir(parents=True, exist_ok=True)
             variables |= {"TMPDIR": str(scratch), "NPM_CONFIG_REGISTRY": self._registry(variables)}
-            command = [self._environment.python, "-m", "reflex", "export", "--frontend-only"]
+            python = str(self._environment.python)
+            command = [python, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
             with unreordered(self._project / "reflex.lock" / "package.json"):
                 run_logged(
-                    [*command, "--no-zip", "--env", "prod"],
+                    [*command, "--env", "prod"],
                     step="Building the page",
                     log=self._environment.scratch / "logs" / "page.log",
                     env={name: value for name, value in variables.items() if value},

@@ -5,6 +5,7 @@ from clone_studio.models.conversations import Conversation, Message
 from clone_studio.models.jobs import Job
 from clone_studio.models.knowledge import Chunk, ChunkVector, DocumentPage, StoredFile
 from clone_studio.models.personas import Persona, PromptVersion
+from clone_studio.models.search import IndexPosting, IndexSegment
 
 __all__ = [
     "AuditEntry",
@@ -12,6 +13,8 @@ __all__ = [
     "ChunkVector",
     "Conversation",
     "DocumentPage",
+    "IndexPosting",
+    "IndexSegment",
     "Job",
     "Message",
     "Persona",

@@ -67,10 +67,13 @@ class Chunk(SQLModel, table=True):
     """
 
     __tablename__ = "chunks"
-    __table_args__ = (Index("ix_chunks_file_id_position", "file_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("file_id", "position"),
+        Index("ix_chunks_persona_id_enabled", "persona_id", "enabled"),
+    )
 
     id: str = key()
-    persona_id: str = Field(foreign_key="personas.id", ondelete="CASCADE", index=True)
+    persona_id: str = Field(foreign_key="personas.id", ondelete="CASCADE")
     file_id: str = Field(foreign_key="files.id", ondelete="CASCADE")
     position: int
     page: int
@@ -88,6 +91,8 @@ class ChunkVector(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("chunk_id", "model", "window"),
         Index("ix_chunk_vectors_persona_id_model", "persona_id", "model"),
+        # An id is never given twice: the index in memory reads only ids it has not seen.
+        {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -58,9 +58,7 @@ class AccountService:
         )
         with self._database.read() as session:
             return [
-                SessionRow(
-                    row.id, row.user_agent, row.created_at, row.last_seen_at, row.expires_at
-                )
+                SessionRow(row.id, row.user_agent, row.created_at, row.last_seen_at, row.expires_at)
                 for row in session.exec(query)
             ]
 

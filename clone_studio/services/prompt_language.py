@@ -53,7 +53,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def __init__(self) -> None:
         # Prompts are plain text for a model, never HTML: nothing is to be escaped.
-        super().__init__(  # noqa: S701
+        super().__init__(
             undefined=StrictUndefined,
             autoescape=False,
             trim_blocks=True,

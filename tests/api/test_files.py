@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from clone_studio.bootstrap import Services
-from clone_studio.worker import Workers
+from clone_studio.worker import Worker
 from tests.api.conftest import Person
 
 TEXT = b"The analytical engine weaves algebraic patterns, just as the Jacquard loom weaves flowers."
@@ -13,7 +13,7 @@ TEXT = b"The analytical engine weaves algebraic patterns, just as the Jacquard l
 
 @pytest.fixture
 def working(studio: Services) -> Iterator[Services]:
-    workers = Workers(studio)
+    workers = Worker(studio)
     workers.start()
     yield studio
     workers.stop()

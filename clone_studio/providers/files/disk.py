@@ -1,4 +1,4 @@
-"""Documents on the disk of this machine, under names the store makes itself."""
+"""Documents on the disk of this machine, under names that the store makes itself."""
 
 import hashlib
 import os
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from clone_studio.errors import DocumentError, StudioError
+from clone_studio.errors import DocumentError
+
+INCOMING = "incoming"
 
 
 class DiskFileStore:
@@ -29,22 +31,35 @@ class DiskFileStore:
         Raises:
             DocumentError: Code `missing`.
         """
-        try:
-            return self.path(storage_key).open("rb")
-        except FileNotFoundError as error:
-            raise DocumentError(
-                "The stored file is gone from the studio's disk. Upload it again.", code="missing"
-            ) from error
+        return self.path(storage_key).open("rb")
 
     def path(self, storage_key: str) -> Path:
-        """Return the document's path; keys the store did not make are refused."""
-        if not storage_key.isalnum():
-            raise StudioError("A storage key has letters and figures only.")
-        return self._folder / storage_key[:2] / storage_key
+        """Return the path of a stored document.
+
+        Raises:
+            DocumentError: Code `missing`, also for a key this store never made.
+        """
+        path = self._place(storage_key)
+        if not path.is_file():
+            raise DocumentError(
+                "The stored document is gone from this machine's disk. Upload it again.",
+                code="missing",
+            )
+        return path
 
     def delete(self, storage_key: str) -> None:
         """Remove a document; one that is gone already is no error."""
-        self.path(storage_key).unlink(missing_ok=True)
+        self._place(storage_key).unlink(missing_ok=True)
+
+    def clear_incoming(self) -> None:
+        """Remove what uploads left behind that never ended. Call it before any begins."""
+        for left in (self._folder / INCOMING).glob("*"):
+            left.unlink(missing_ok=True)
+
+    def _place(self, storage_key: str) -> Path:
+        # A key is hexadecimal, so that it can never climb out of the folder.
+        name = storage_key if storage_key.isalnum() else "0"
+        return self._folder / name[:2] / name
 
 
 class DiskUpload:
@@ -53,9 +68,8 @@ class DiskUpload:
     def __init__(self, folder: Path) -> None:
         self._key = uuid4().hex
         self._target = folder / self._key[:2] / self._key
-        incoming = folder / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        self._temporary = incoming / self._key
+        self._temporary = folder / INCOMING / self._key
+        self._temporary.parent.mkdir(parents=True, exist_ok=True)
         self._stream = self._temporary.open("wb")
         self._sum = hashlib.sha256()
         self.size = 0
@@ -67,7 +81,7 @@ class DiskUpload:
         self.size += len(piece)
 
     def keep(self) -> tuple[str, str]:
-        """Finish: return `(storage_key, sha256)` of what was written, safe on the disk."""
+        """Finish: return `(storage_key, sha256)` of what was written, now safe on the disk."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self._stream.close()
@@ -76,6 +90,6 @@ class DiskUpload:
         return self._key, self._sum.hexdigest()
 
     def discard(self) -> None:
-        """Drop what was written; after `keep` this does nothing."""
+        """Drop what was written; safe to call after `keep`, then without effect."""
         self._stream.close()
         self._temporary.unlink(missing_ok=True)

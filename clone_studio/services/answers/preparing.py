@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from clone_studio.providers.llm.protocol import ChatRequest, ChatTurn, LanguageModel
 from clone_studio.services.answers import prompting
 from clone_studio.services.answers.followup import search_query
-from clone_studio.services.knowledge.passage import Passage
+from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.knowledge.retrieve import Retriever
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.prompts import PromptService

@@ -8,7 +8,7 @@ from typing import Any
 
 from clone_studio.db import utc_now
 from clone_studio.providers.llm.protocol import ChatTurn
-from clone_studio.services.knowledge.passage import Passage
+from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.prompts import Rendered
 from clone_studio.services.usage import estimate_tokens

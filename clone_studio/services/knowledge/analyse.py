@@ -1,230 +1,43 @@
 """The one analyser: the same text gives the same terms in documents and in questions.
 
-Words of alphabets are folded (case, accents) and stemmed by the Snowball stemmer of their
-script; scripts that write without spaces, and the Indic ones whose words are hard to stem,
-give overlapping pairs of characters.
+Words are folded (compatibility forms, case, accents) and stemmed by the Snowball stemmer of
+their script. Scripts that write without spaces, Hangul and the Indic scripts give overlapping
+pairs of characters instead, which match across word forms (character bigrams as in the CJK
+analyser of Lucene).
 """
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
 import snowballstemmer
 
-# Scripts without spaces, and Indic ones: the vowel signs of these are no letters to `\w`.
+from clone_studio.services.knowledge.stopwords import STOP_WORDS
+
+# Indic and Thai vowel signs are not letters to `\w`: their whole blocks are listed.
 _PAIRED = (
-    "\u0900-\u0dff"  # Devanagari to Sinhala
-    "\u0e00-\u0eff"  # Thai, Lao
-    "\u1000-\u109f\u1780-\u17ff"  # Myanmar, Khmer
-    "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+    "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
 )
-_TOKEN = re.compile(rf"(?P<paired>[{_PAIRED}]+)|[^\W_{_PAIRED}]+(?:['’][^\W_{_PAIRED}]+)*")
-_ACCENTED = re.compile(r"[\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0670\u0640]")
-_POSSESSIVE = re.compile(r"['’]s$")
+_TOKEN = re.compile(
+    rf"(?P<paired>[{_PAIRED}]+)"
+    r"|(?P<number>\d+(?:[.,]\d+)+)"
+    rf"|[^\W_{_PAIRED}]+(?:['’][^\W_{_PAIRED}]+)*"
+)
+# Marks above and below letters of scripts where leaving them out is how people type.
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u0652\u0670\u0640\u200b-\u200f\ufeff]")
 _STEMMERS = (
-    (re.compile(r"[a-z]"), "english"),
-    (re.compile(r"[\u0400-\u04ff]"), "russian"),
-    (re.compile(r"[\u0370-\u03ff]"), "greek"),
-    (re.compile(r"[\u0600-\u06ff]"), "arabic"),
+    (re.compile("[a-z]"), "english"),
+    (re.compile("[\u0400-\u04ff]"), "russian"),
+    (re.compile("[\u0370-\u03ff]"), "greek"),
+    (re.compile("[\u0600-\u06ff]"), "arabic"),
 )
+_STRAIGHT = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 MAX_TERM = 40
-STOP_WORDS = frozenset(
-    # Words that carry no subject, as the analyser writes them. English, then the question
-    # words and articles of the other languages that the studio is measured in.
-    [
-        "a",
-        "about",
-        "above",
-        "after",
-        "again",
-        "all",
-        "also",
-        "am",
-        "an",
-        "and",
-        "ani",
-        "are",
-        "as",
-        "at",
-        "be",
-        "becaus",
-        "been",
-        "befor",
-        "being",
-        "below",
-        "between",
-        "both",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "doe",
-        "does",
-        "down",
-        "dure",
-        "each",
-        "few",
-        "for",
-        "from",
-        "further",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "here",
-        "him",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "itself",
-        "just",
-        "me",
-        "more",
-        "most",
-        "my",
-        "no",
-        "nor",
-        "not",
-        "of",
-        "off",
-        "on",
-        "onc",
-        "onli",
-        "or",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "s",
-        "same",
-        "she",
-        "should",
-        "so",
-        "some",
-        "such",
-        "t",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "to",
-        "too",
-        "under",
-        "until",
-        "up",
-        "veri",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "whi",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "whose",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "tell",
-        "der",
-        "die",
-        "das",
-        "ein",
-        "eine",
-        "und",
-        "ist",
-        "in",
-        "von",
-        "zu",
-        "den",
-        "mit",
-        "wie",
-        "was",
-        "wer",
-        "wo",
-        "wann",
-        "welch",
-        "el",
-        "la",
-        "los",
-        "las",
-        "un",
-        "una",
-        "y",
-        "de",
-        "en",
-        "que",
-        "es",
-        "por",
-        "con",
-        "para",
-        "como",
-        "cual",
-        "quien",
-        "donde",
-        "cuando",
-        "le",
-        "les",
-        "des",
-        "du",
-        "et",
-        "est",
-        "dans",
-        "qui",
-        "quel",
-        "ou",
-        "ce",
-        "il",
-        "in",
-        "si",
-        "cu",
-        "ce",
-        "care",
-        "este",
-        "pe",
-        "din",
-        "un",
-        "o",
-        "ve",
-        "bir",
-        "bu",
-        "ne",
-        "hangi",
-        "mi",
-        "na",
-        "i",
-        "v",
-        "s",
-        "co",
-        "la",
-        "cua",
-    ]
-)
+MOST_KNOWN = 200_000
 
 
 def normalise(text: str) -> str:
@@ -232,8 +45,8 @@ def normalise(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
         return folded
-    stripped = _ACCENTED.sub("", unicodedata.normalize("NFD", folded))
-    return unicodedata.normalize("NFC", stripped)
+    bare = _MARKS.sub("", unicodedata.normalize("NFD", folded))
+    return unicodedata.normalize("NFC", bare).translate(_STRAIGHT)
 
 
 def terms(text: str) -> list[str]:
@@ -243,6 +56,8 @@ def terms(text: str) -> list[str]:
         token = match.group()
         if match.lastgroup == "paired":
             found.extend(_pairs(token))
+        elif match.lastgroup == "number":
+            found.append(token.replace(",", "")[:MAX_TERM])
         else:
             found.append(_stem(token))
     return found
@@ -254,7 +69,12 @@ def query_terms(text: str) -> list[str]:
     A question made of stop words alone keeps them: something has to be looked for.
     """
     every = list(dict.fromkeys(terms(text)))
-    return [term for term in every if term not in STOP_WORDS] or every
+    return content_terms(every) or every
+
+
+def content_terms(found: Iterable[str]) -> list[str]:
+    """Return the distinct terms of `found` that are no stop words, in their order."""
+    return [term for term in dict.fromkeys(found) if term not in _stop_terms()]
 
 
 def _pairs(token: str) -> list[str]:
@@ -263,16 +83,35 @@ def _pairs(token: str) -> list[str]:
     return [token[i : i + 2] for i in range(len(token) - 1)]
 
 
-@lru_cache(maxsize=100_000)
+# Stems found so far: natural text repeats its words, and stemming is slow.
+_known: dict[str, str] = {}
+
+
 def _stem(token: str) -> str:
-    word = _POSSESSIVE.sub("", token).replace("'", "").replace("’", "")
-    for script, language in _STEMMERS:
-        if script.search(word):
-            return _stemmer(language)(word)[:MAX_TERM] or word[:MAX_TERM]
-    return word[:MAX_TERM]
+    found = _known.get(token)
+    if found is None:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        found = _known[token] = _new_stem(token)
+    return found
+
+
+def _new_stem(token: str) -> str:
+    word = token.replace("’", "'").removesuffix("'s").replace("'", "")[:MAX_TERM]
+    if len(word) > 2:
+        for script, language in _STEMMERS:
+            if script.search(word):
+                return _stemmer(language)(word) or word
+    return word
 
 
 @lru_cache(maxsize=8)
 def _stemmer(language: str) -> Callable[[str], str]:
     stemmer: Any = snowballstemmer.stemmer(language)
-    return stemmer.stemWord  # type: ignore[no-any-return]
+    stem: Callable[[str], str] = stemmer.stemWord
+    return stem
+
+
+@lru_cache(maxsize=1)
+def _stop_terms() -> frozenset[str]:
+    return frozenset(terms(STOP_WORDS))

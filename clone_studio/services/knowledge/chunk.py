@@ -1,90 +1,77 @@
 """Cuts pages into passages that are worth retrieving, and passages into embedding windows.
 
-A passage never crosses a page, so that it can be cited by page and offsets; it is built from
-whole sentences and ends at a paragraph where it can. The embedding model reads 256 tokens,
-so each passage is embedded as one or more overlapping windows of about a hundred words.
+A passage never crosses a page, so that it can be cited by page and offsets; it is made of
+whole sentences and ends with a paragraph where it can. Passages do not overlap, and neither
+do windows: no text is embedded or answered from twice. The embedding model reads 256 tokens,
+so a passage is embedded as windows of 70 to 150 words.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
 
 from clone_studio.services.knowledge import sentences
-from clone_studio.services.knowledge.document import Document, Page, Piece
+from clone_studio.services.knowledge.document import Page, Piece
 
-TARGET_CHARS = 1100
-MAX_CHARS = 1500
-OVERLAP_CHARS = 160
+TARGET_CHARS = 1000
+MAX_CHARS = 1400
 WINDOW_WORDS = 110
-WINDOW_STRIDE = 80
+MOST_WINDOW_WORDS = 150
+# Scripts without spaces: about one token a character, so the window counts characters.
+WINDOW_CHARS = 220
 
 
-def pieces(document: Document) -> Iterator[Piece]:
-    """Yield the passages of a document, in reading order."""
-    for page in document.pages:
-        yield from _page_pieces(page)
+def pieces(page: Page) -> Iterator[Piece]:
+    """Yield the passages of a page, in reading order."""
+    units = list(_units(page.text))
+    begin = 0
+    while begin < len(units):
+        end = _end_of(page.text, units, begin)
+        yield Piece(page.number, units[begin][0], units[end - 1][1], page.heading)
+        begin = end
 
 
 def windows(text: str) -> list[str]:
-    """Return the windows of a passage to embed: at least one, each of at most 110 words.
-
-    Text without spaces counts a word for two characters.
-    """
+    """Return the windows of a passage, which together are the passage, at least one."""
     words = text.split()
-    if len(words) * 12 < len(text):
-        size, stride = WINDOW_WORDS * 2, WINDOW_STRIDE * 2
-        return [text[i : i + size] for i in range(0, max(1, len(text) - size + stride), stride)]
-    if len(words) <= WINDOW_WORDS + 30:
-        return [" ".join(words)]
-    starts = range(0, len(words) - WINDOW_WORDS + WINDOW_STRIDE, WINDOW_STRIDE)
-    return [" ".join(words[i : i + WINDOW_WORDS]) for i in starts]
+    if len(words) * 15 < len(text):
+        count = max(1, round(len(text) / WINDOW_CHARS))
+        return [text[a:b] for a, b in _even(len(text), count)]
+    count = 1 if len(words) <= MOST_WINDOW_WORDS else max(2, round(len(words) / WINDOW_WORDS))
+    return [" ".join(words[a:b]) for a, b in _even(len(words), count)]
 
 
-def _page_pieces(page: Page) -> Iterator[Piece]:
-    spans = list(_bounded(page.text))
-    breaks = {offset for offset, _ in page.headings}
-    begin = 0
-    while begin < len(spans):
-        end = _last_of(page.text, spans, begin, breaks)
-        start, stop = spans[begin][0], spans[end - 1][1]
-        yield Piece(page.number, start, stop, _heading_at(page, start), page.text[start:stop])
-        if end >= len(spans):
-            return
-        begin = end if spans[end][0] in breaks else max(begin + 1, _overlap(spans, begin, end))
+def _even(length: int, count: int) -> list[tuple[int, int]]:
+    return [(length * i // count, length * (i + 1) // count) for i in range(count)]
 
 
-def _last_of(text: str, spans: list[tuple[int, int]], begin: int, breaks: set[int]) -> int:
-    """Return the index after the last sentence of the passage that begins at `begin`."""
-    start = spans[begin][0]
+def _end_of(text: str, units: list[tuple[int, int]], begin: int) -> int:
+    """Return the index after the last sentence of the passage that begins at `begin`.
+
+    What is left of the page after it is never a crumb of a sentence or two: it is taken
+    along while it fits, or the page is cut in the middle.
+    """
+    start = units[begin][0]
+    rest = units[-1][1] - start
+    if rest <= MAX_CHARS:
+        return len(units)
+    target = min(TARGET_CHARS, rest // 2) if rest < 2 * TARGET_CHARS else TARGET_CHARS
     end = begin + 1
-    while end < len(spans) and spans[end][1] - start <= MAX_CHARS:
-        if spans[end][0] in breaks:
-            break
-        long_enough = spans[end - 1][1] - start >= TARGET_CHARS
-        paragraph = "\n\n" in text[spans[end - 1][1] : spans[end][0]]
-        if (long_enough and paragraph) or spans[end - 1][1] - start >= TARGET_CHARS + 200:
+    paragraph = 0
+    while end < len(units) and units[end][1] - start <= MAX_CHARS:
+        length = units[end - 1][1] - start
+        if "\n\n" in text[units[end - 1][1] : units[end][0]] and length >= target * 0.6:
+            paragraph = end
+        if length >= target:
             break
         end += 1
-    return end
+    return paragraph or end
 
 
-def _overlap(spans: list[tuple[int, int]], begin: int, end: int) -> int:
-    """Return where the next passage begins: the last short sentence is said twice."""
-    last = end - 1
-    if last > begin and spans[last][1] - spans[last][0] <= OVERLAP_CHARS:
-        return last
-    return end
-
-
-def _bounded(text: str) -> Iterator[tuple[int, int]]:
-    """Yield sentences; what is longer than a passage (tables, lists, code) is cut at spaces."""
+def _units(text: str) -> Iterator[tuple[int, int]]:
+    """Yield sentences; what is longer than a passage (tables, code) is cut at white space."""
     for start, end in sentences.spans(text):
         begin = start
         while end - begin > MAX_CHARS:
-            cut = text.rfind("\n", begin + TARGET_CHARS // 2, begin + MAX_CHARS)
-            if cut < 0:
-                cut = text.rfind(" ", begin + TARGET_CHARS // 2, begin + MAX_CHARS)
-            if cut < 0:
-                cut = begin + TARGET_CHARS
+            cut = _cut(text, begin)
             yield begin, cut
             begin = cut
             while begin < end and text[begin].isspace():
@@ -93,6 +80,11 @@ def _bounded(text: str) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
-def _heading_at(page: Page, offset: int) -> str:
-    at = bisect_right(page.headings, (offset, "\U0010ffff")) - 1
-    return page.headings[at][1] if at >= 0 else ""
+def _cut(text: str, begin: int) -> int:
+    """Return where to cut a piece that is too long: at a line, at a space, or hard."""
+    low, high = begin + TARGET_CHARS // 2, begin + TARGET_CHARS
+    for mark in ("\n", " "):
+        found = text.rfind(mark, low, high)
+        if found > 0:
+            return found
+    return high

@@ -1,28 +1,33 @@
-"""Citations: the marks in an answer, and the sentences of the knowledge they stand for."""
+"""Citations: numbers minted for each answer, and the sentence of the page that supports each.
 
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+The model writes the numbers of the passages it was given. The reader sees numbers counted by
+first appearance; a number that points to no passage is taken out, with the space before it.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clone_studio.services.knowledge import sentences
-from clone_studio.services.knowledge.analyse import query_terms, terms
-from clone_studio.services.knowledge.passage import Passage
+from clone_studio.services.knowledge.analyse import content_terms, terms
+from clone_studio.services.knowledge.marks import MarkScanner, Token, tokens
+from clone_studio.services.knowledge.passages import Passage
 
-QUOTE_CHARS = 400
-MARK_CHARS = 24
-_MARK = re.compile(r"( ?)[\[【]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*[\]】](?!\()")
-# An end that may still become a mark: an opening bracket with figures behind it, or the space
-# before one, which goes away with a mark that points to nothing.
-_PARTIAL = re.compile(r" ?(?:[\[【][\d\s,;]*)?$")
-_MARK_OUT = re.compile(r"\[(\d+)\]")
-_MARKS_FIRST = re.compile(r"(?:\[\d+\]\s*)+")
-_FENCE = re.compile(r"(?:^|\n) {0,3}(```|~~~)")
+QUOTE_CHARS = 500
+MOST_SENTENCES = 3
+# A neighbouring sentence belongs to the quote when it adds at least so much of the statement.
+WORTH_ADDING = 0.12
 
 
 @dataclass(frozen=True)
 class Citation:
-    """One source of an answer. `start` and `end` are offsets within the text of `page`."""
+    """Where an answer's `[number]` points.
+
+    `start` and `end` are character offsets within the page's text; between them stands what
+    supports the cited sentence, and `quote` is that text with its white space folded.
+    """
 
     number: int
     chunk_id: str
@@ -36,107 +41,102 @@ class Citation:
     score: float
 
     def as_json(self) -> dict[str, Any]:
-        """Return the citation as the API gives it."""
-        row = asdict(self)
-        for name, given in (("chunk_id", "chunkId"), ("file_id", "fileId")):
-            row[given] = row.pop(name)
-        row["pageLabel"] = row.pop("page_label")
-        return row
+        """Return the citation as it is stored and as the API gives it."""
+        return {
+            "number": self.number,
+            "chunkId": self.chunk_id,
+            "fileId": self.file_id,
+            "file": self.file,
+            "page": self.page,
+            "pageLabel": self.page_label,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+            "score": self.score,
+        }
 
 
 class CitationWriter:
-    """Rewrites a model's marks while its answer streams.
-
-    The model numbers passages as the prompt does; readers see numbers in the order in which
-    sources first appear. Marks that point to no passage are removed, so that nothing a model
-    makes up can look like a source. Marks inside code blocks are left alone.
+    """Rewrites the marks of one answer while it streams.
 
     Args:
-        passages: The passages of the prompt, the first one being number 1.
+        passages: What the model was given, numbered from 1 in this order.
     """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
-        self._passages = passages
-        self._numbers: dict[int, int] = {}
-        self._held = ""
-        self._line = ""
-        self._fence = ""
+        self._passages = tuple(passages)
+        self._scanner = MarkScanner()
+        self._order: list[int] = []
+        self._space = ""
 
     def feed(self, delta: str) -> str:
-        """Take the next piece of the model's text; return what can be shown now."""
-        text = self._held + delta
-        partial = _PARTIAL.search(text)
-        cut = (
-            partial.start() if partial and len(text) - partial.start() <= MARK_CHARS else len(text)
-        )
-        # A mark followed by "(" is a Markdown link: wait for the character after it.
-        if cut == len(text) and text.endswith(("]", "】")):
-            last = max(text.rfind("["), text.rfind("【"))
-            if last >= 0 and len(text) - last <= MARK_CHARS:
-                cut = last - 1 if last and text[last - 1] == " " else last
-        self._held = text[cut:]
-        return self._rewrite(text[:cut])
+        """Return the text to show next; what may be part of a mark is held back."""
+        return self._shown(self._scanner.feed(delta))
 
     def finish(self) -> str:
-        """Return what was held back when the model's text has ended."""
-        rest, self._held = self._held, ""
-        return self._rewrite(rest)
+        """Return what was held back, as text."""
+        rest = self._shown(self._scanner.feed("", last=True)) + self._space
+        self._space = ""
+        return rest
 
     def citations(self, text: str) -> list[Citation]:
-        """Return the sources of the finished answer `text`, by number.
+        """Return the citations of the finished answer `text`, which this writer wrote."""
+        statements = _statements(text)
+        return [
+            _citation(number, self._passages[place - 1], statements[number])
+            for number, place in enumerate(self._order, start=1)
+            if number in statements
+        ]
 
-        The span of each is the run of its passage that fits best the sentences citing it.
-        """
-        claims = _claims(text)
-        found = []
-        for passage_number, number in sorted(self._numbers.items(), key=lambda pair: pair[1]):
-            if number in claims:
-                passage = self._passages[passage_number - 1]
-                found.append(_citation(number, passage, claims[number]))
-        return found
-
-    def _rewrite(self, text: str) -> str:
-        out: list[str] = []
-        for line in text.splitlines(keepends=True):
-            fence = _FENCE.match("\n" + self._line + line) if len(self._line) < 8 else None
-            if self._fence:
-                out.append(line)
+    def _shown(self, found: Iterable[Token]) -> str:
+        shown: list[str] = []
+        for token in found:
+            if token.numbers:
+                marks = "".join(f"[{number}]" for number in self._minted(token.numbers))
+                # Without a number nothing is left of the mark, nor of the space before it.
+                shown.append(self._space + marks if marks else "")
+                self._space = ""
+            elif token.text.isspace() and "\n" not in token.text:
+                shown.append(self._space)
+                self._space = token.text
             else:
-                out.append(_MARK.sub(self._renumber, line))
-            self._line = "" if line.endswith("\n") else self._line + line
-            if fence and (not self._fence or fence.group(1) == self._fence):
-                self._fence = "" if self._fence else fence.group(1)
-        return "".join(out)
+                shown.append(self._space + token.text)
+                self._space = ""
+        return "".join(shown)
 
-    def _renumber(self, match: re.Match[str]) -> str:
-        wanted = [int(one) for one in re.findall(r"\d+", match.group(2))]
-        valid = [one for one in dict.fromkeys(wanted) if 1 <= one <= len(self._passages)]
-        if not valid:
-            return ""
-        numbers = [self._numbers.setdefault(one, len(self._numbers) + 1) for one in valid]
-        return match.group(1) + "".join(f"[{number}]" for number in numbers)
-
-
-def _claims(text: str) -> dict[int, list[str]]:
-    """Return the sentences that cite each number, without their marks."""
-    claims: dict[int, list[str]] = {}
-    before = ""
-    for start, end in sentences.spans(text):
-        sentence = text[start:end]
-        leading = _MARKS_FIRST.match(sentence)
-        behind = leading.end() if leading and before else 0
-        own = _MARK_OUT.sub("", sentence[behind:]).strip()
-        # A mark behind a full stop belongs to the sentence that ended there.
-        for said, marks in ((before, sentence[:behind]), (own, sentence[behind:])):
-            for match in _MARK_OUT.finditer(marks):
-                claims.setdefault(int(match.group(1)), []).append(said)
-        before = own or before
-    return claims
+    def _minted(self, numbers: Iterable[int]) -> list[int]:
+        minted: list[int] = []
+        for place in numbers:
+            if not 1 <= place <= len(self._passages):
+                continue
+            if place not in self._order:
+                self._order.append(place)
+            minted.append(self._order.index(place) + 1)
+        return minted
 
 
-def _citation(number: int, passage: Passage, claims: Sequence[str]) -> Citation:
-    # A source that is cited twice is shown at the place that one of the sentences fits best.
-    start, end, score = max((locate(passage.text, one) for one in claims), key=lambda at: at[2])
+def _statements(text: str) -> dict[int, str]:
+    """Return, for each number in `text`, the sentences that it stands behind."""
+    plain, marks = "", []
+    for token in tokens(text):
+        if token.numbers:
+            marks.append((len(plain), token.numbers))
+        else:
+            plain += token.text
+    spans = list(sentences.spans(plain))
+    said: dict[int, list[str]] = {}
+    for place, numbers in marks:
+        # A mark stands at the end of its sentence, before or after the full stop.
+        before = [span for span in spans if span[0] < max(place, 1)]
+        start, end = before[-1] if before else (0, place)
+        for number in numbers:
+            said.setdefault(number, []).append(plain[start : max(end, place)])
+    return {number: " ".join(parts) for number, parts in said.items()}
+
+
+def _citation(number: int, passage: Passage, statement: str) -> Citation:
+    start, end = support(passage.text, statement)
+    quote = " ".join(passage.text[start:end].split())
     return Citation(
         number=number,
         chunk_id=passage.chunk_id,
@@ -146,29 +146,47 @@ def _citation(number: int, passage: Passage, claims: Sequence[str]) -> Citation:
         page_label=passage.page_label,
         start=passage.start + start,
         end=passage.start + end,
-        quote=passage.text[start:end][:QUOTE_CHARS],
-        score=round(score, 3),
+        quote=quote if len(quote) <= QUOTE_CHARS else quote[: QUOTE_CHARS - 1].rstrip() + "…",
+        score=passage.score,
     )
 
 
-def locate(passage: str, claim: str) -> tuple[int, int, float]:
-    """Return `(start, end, score)` of the one or two sentences of `passage` nearest to `claim`.
+def support(text: str, statement: str) -> tuple[int, int]:
+    """Return `(start, end)` of the sentences of `text` that say what `statement` says.
 
-    The score is the share of the claim's terms that stand there, 0 to 1. A verbatim quote is
-    found as such.
+    The best sentence, and its neighbours while they add to it. The whole text when no
+    sentence shares a word with the statement.
     """
-    exact = passage.find(claim.strip(' \n"“”>*_'))
-    if exact >= 0 and len(claim.strip()) > 20:
-        return exact, exact + len(claim.strip(' \n"“”>*_')), 1.0
-    wanted = set(query_terms(claim))
-    spans = list(sentences.spans(passage)) or [(0, len(passage))]
-    owned = [set(terms(passage[start:end])) for start, end in spans]
-    best, best_score = (spans[0][0], spans[0][1]), -1.0
-    for first in range(len(spans)):
-        for last in range(first, min(first + 2, len(spans))):
-            covered = set().union(*owned[first : last + 1]) & wanted
-            # A second sentence has to bring something to be taken along.
-            score = len(covered) / max(1, len(wanted)) - 0.08 * (last - first)
-            if score > best_score:
-                best, best_score = (spans[first][0], spans[last][1]), score
-    return best[0], best[1], max(0.0, best_score)
+    spans = list(sentences.spans(text))
+    wanted = _wanted(statement)
+    each = [set(terms(text[a:b])) for a, b in spans]
+    if not wanted or not spans:
+        return (spans[0][0], spans[-1][1]) if spans else (0, len(text))
+    # Words that many sentences of the passage have tell them apart least.
+    common = Counter(term for one in each for term in one & wanted.keys())
+    for term, count in common.items():
+        wanted[term] *= math.log(1 + len(each) / count)
+    total = sum(wanted.values())
+    scores = [sum(wanted[term] for term in one & wanted.keys()) / total for one in each]
+    best = max(range(len(each)), key=scores.__getitem__)
+    if scores[best] == 0:
+        return spans[0][0], spans[-1][1]
+    first = last = best
+    covered = each[best] & wanted.keys()
+    while last - first + 1 < MOST_SENTENCES:
+        gains = {
+            place: sum(wanted[term] for term in (each[place] & wanted.keys()) - covered) / total
+            for place in (first - 1, last + 1)
+            if 0 <= place < len(each)
+        }
+        place = max(gains, key=gains.__getitem__, default=-1)
+        if place < 0 or gains[place] < WORTH_ADDING:
+            break
+        covered |= each[place] & wanted.keys()
+        first, last = min(first, place), max(last, place)
+    return spans[first][0], spans[last][1]
+
+
+def _wanted(statement: str) -> dict[str, float]:
+    every = terms(statement)
+    return dict.fromkeys(content_terms(every) or every, 1.0)

@@ -1,33 +1,31 @@
-"""A document as the knowledge core sees it: pages of clean text, cut into chunks."""
+"""A document as the knowledge core sees it: pages of clean text, cut into passages."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page; numbers count from 1. `headings` are `(offset, path)` pairs in its text."""
+    """One page; numbers count from 1. `heading` is the path of headings it stands under."""
 
     number: int
     label: str
     text: str
-    headings: tuple[tuple[int, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Document:
-    """What extraction found. `warnings` are sentences for the maker."""
-
-    media_type: str
-    pages: tuple[Page, ...]
-    warnings: tuple[str, ...] = field(default=())
+    heading: str = ""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A chunk before it has an id: `page.text[start:end]` is `text`."""
+    """A passage before it has an id: it is `page.text[start:end]`."""
 
     page: int
     start: int
     end: int
     heading: str
-    text: str
+
+
+@dataclass(frozen=True)
+class PageLoss:
+    """A page without text, or one whose text was cut or could not be read."""
+
+    number: int
+    reason: str

@@ -1,92 +1,97 @@
-"""Whether passages answer a question, and which sentences of theirs say so.
+"""Whether passages hold an answer, and which of their sentences say it: decided in code.
 
-Decided in code, because small models are weak at refusing and a studio without a model has
-nobody else to ask. The measure is the share of the question's terms that stand in a passage
-(terms found in no passage count double: an index that ranks rare words first would have found
-them), together with the meaning of the best window.
+A question's terms weigh by how rare they are in the clone's own knowledge. Passages hold an
+answer when one of them, and in it a few neighbouring sentences, covers most of that weight.
+The score of a retrieval cannot tell this: it ranks passages, and something is always best.
 """
 
 import math
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from clone_studio.providers.llm.protocol import Quote
 from clone_studio.services.knowledge import sentences
 from clone_studio.services.knowledge.analyse import query_terms, terms
-from clone_studio.services.knowledge.passage import Passage
+from clone_studio.services.knowledge.passages import Passage
 
-MAX_QUOTES = 3
-MIN_SENTENCE_CHARS, MAX_QUOTE_CHARS = 25, 600
-# Either alone is enough, or both together at the lower marks. Measured in bench/retrieval.py.
-COVERAGE, SIMILARITY = 0.67, 0.55
-COVERAGE_BOTH, SIMILARITY_BOTH = 0.45, 0.38
-HEADING_SHARE = 0.5
-# A sentence far behind the best one is not worth quoting beside it.
-WORTH = 0.6
-_HEADING_LINE = re.compile(r"^#{1,6}\s.*$", re.MULTILINE)
+PASSAGE_COVERAGE = 0.6
+SENTENCE_COVERAGE = 0.4
+NEIGHBOURS = 3
+MOST_QUOTES = 4
+QUOTE_CHARS = 600
+# A sentence is quoted when it covers at least so much of what the best one covers.
+QUOTE_SHARE = 0.6
 
 
-def has_answer(question: str, passages: Sequence[Passage]) -> bool:
-    """Whether the passages hold enough of the question to be an answer to it."""
-    wanted = query_terms(question)
-    if not passages or not wanted:
+@dataclass(frozen=True)
+class Weights:
+    """In how many of a clone's passages each term stands, and how many there are."""
+
+    holding: Mapping[str, int]
+    chunks: int
+
+    def of(self, term: str) -> float:
+        """Return how much a term says: the rarer, the more; unknown terms say most."""
+        count = self.holding.get(term, 0)
+        return math.log(1 + (self.chunks - count + 0.5) / (count + 0.5))
+
+
+def has_answer(question: str, passages: Sequence[Passage], weights: Weights) -> bool:
+    """Say whether `passages` hold enough of what `question` is about."""
+    wanted = _weighed(question, weights)
+    if not wanted or not passages:
         return False
-    owned = [set(terms(f"{one.heading} {one.text}")) for one in passages]
-    anywhere = set().union(*owned)
-    weights = {term: 1.0 if term in anywhere else 2.0 for term in wanted}
-    total = sum(weights.values())
-    for passage, own in zip(passages, owned, strict=True):
-        coverage = sum(weights[term] for term in wanted if term in own) / total
-        similarity = passage.similarity or 0.0
-        if coverage >= COVERAGE or similarity >= SIMILARITY:
-            return True
-        if coverage >= COVERAGE_BOTH and similarity >= SIMILARITY_BOTH:
-            return True
-    return False
+    return any(
+        _coverage(wanted, terms(f"{one.heading}\n{one.text}")) >= PASSAGE_COVERAGE
+        and _best_stretch(wanted, one) >= SENTENCE_COVERAGE
+        for one in passages
+    )
 
 
-def quotes(question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
-    """Return the sentences that say most about the question, best first, at most three."""
-    wanted = set(query_terms(question))
-    found: list[tuple[Quote, frozenset[str]]] = []
-    for number, passage in enumerate(passages, 1):
-        heading = wanted & set(terms(passage.heading))
-        for start, end in _quotable(passage.text):
-            text = passage.text[start:end]
-            found.append((Quote(number, text, 0.0), frozenset(wanted & set(terms(text)) | heading)))
-    if not found:
+def quotes(question: str, passages: Sequence[Passage], weights: Weights) -> tuple[Quote, ...]:
+    """Return whole sentences of `passages` that answer `question` best, best first."""
+    wanted = _weighed(question, weights)
+    if not wanted:
         return ()
-    seen = Counter(term for _, own in found for term in own)
-    weights = {term: math.log(1 + len(found) / (1 + seen[term])) for term in wanted}
-    scored = []
-    for quote, own in found:
-        passage = passages[quote.number - 1]
-        heading = set(terms(passage.heading))
-        covered = sum(weights[t] * (HEADING_SHARE if t in heading else 1.0) for t in own)
-        near = (passage.similarity or 0.0) * sum(weights.values()) * 0.3
-        scored.append(Quote(quote.number, quote.text, covered + near / quote.number**0.25))
-    return _best(scored)
+    found: list[Quote] = []
+    for number, one in enumerate(passages, start=1):
+        for start, end in sentences.spans(one.text):
+            text = one.text[start:end]
+            # Headings and questions name the subject and say nothing about it.
+            if len(text) > QUOTE_CHARS or text.endswith("?") or text.startswith("#"):
+                continue
+            score = _coverage(wanted, terms(text))
+            if score > 0:
+                # Earlier passages are better, of which coverage alone knows nothing.
+                found.append(Quote(number, " ".join(text.split()), score / (1 + 0.05 * number)))
+    # Sorting keeps equals in the order of the text: the first sentence of a section says most.
+    found.sort(key=lambda quote: -quote.score)
+    distinct: dict[str, Quote] = {}
+    for quote in found:
+        distinct.setdefault(quote.text, quote)
+    best = list(distinct.values())[:MOST_QUOTES]
+    return tuple(quote for quote in best if quote.score >= best[0].score * QUOTE_SHARE)
 
 
-def _best(scored: Sequence[Quote]) -> tuple[Quote, ...]:
-    ranked = sorted(scored, key=lambda quote: -quote.score)
-    kept: list[Quote] = []
-    for quote in ranked:
-        if len(kept) == MAX_QUOTES or quote.score < ranked[0].score * WORTH:
-            break
-        if all(quote.text not in other.text and other.text not in quote.text for other in kept):
-            kept.append(quote)
-    return tuple(kept)
+def _weighed(question: str, weights: Weights) -> dict[str, float]:
+    return {term: weights.of(term) for term in query_terms(question)}
 
 
-def _quotable(text: str) -> list[tuple[int, int]]:
-    """Return the spans of sentences that can stand alone: no headings, no scraps."""
-    headings = [match.span() for match in _HEADING_LINE.finditer(text)]
-    found = []
-    for begin, end in sentences.spans(text):
-        start = max([begin, *(high for low, high in headings if low <= begin < high)])
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        if end - start >= MIN_SENTENCE_CHARS:
-            found.append((start, min(end, start + MAX_QUOTE_CHARS)))
-    return found
+def _coverage(wanted: Mapping[str, float], present: Iterable[str]) -> float:
+    """Return the share of the wanted weight that is present, from 0 to 1."""
+    there = set(present)
+    total = sum(wanted.values())
+    return sum(weight for term, weight in wanted.items() if term in there) / total if total else 0.0
+
+
+def _best_stretch(wanted: Mapping[str, float], passage: Passage) -> float:
+    """Return the best coverage by a few neighbouring sentences and the heading above them."""
+    above = set(terms(passage.heading))
+    each = [set(terms(passage.text[a:b])) for a, b in sentences.spans(passage.text)]
+    return max(
+        (
+            _coverage(wanted, above.union(*each[place : place + NEIGHBOURS]))
+            for place in range(len(each))
+        ),
+        default=0.0,
+    )

@@ -1,131 +1,155 @@
-"""Finds the passages that may answer a question: keywords and vectors, fused."""
+"""Finds the passages for a question: by words and by meaning, fused into one ranking."""
 
 import logging
-from collections.abc import Sequence
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
 from clone_studio.errors import ProviderError
 from clone_studio.models import Chunk, DocumentPage, StoredFile
-from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.llm.protocol import Quote
 from clone_studio.providers.search.protocol import Hit, SearchIndex
 from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.analyse import query_terms
-from clone_studio.services.knowledge.passage import Passage
+from clone_studio.services.knowledge.fuse import Ranked, fuse
+from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
 
 logger = logging.getLogger(__name__)
 
-CANDIDATES = 40
-MAX_PASSAGES = 50
-MAX_QUERY_CHARS = 2000
-# Reciprocal rank fusion (Cormack, Clarke, Buettcher 2009) with their constant.
-RRF_CONSTANT = 60
+QUERY_CHARS = 4000
+MOST_PASSAGES = 50
+POOL = 50
+REMEMBERED_QUERIES = 256
+# After a failure the embedder is left alone for so long, and words alone serve: a service that
+# is down must not delay each question by its time-out.
+PAUSE_SECONDS = 20.0
 
 
 class Retriever:
-    """Hybrid retrieval over one persona's chunks.
+    """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads."""
 
-    Args:
-        database: Where the chunks are.
-        index: Keyword and vector index.
-        embedder: Gives the question's vector. When it fails, keywords serve alone.
-    """
-
-    def __init__(self, database: Database, index: SearchIndex, embedder: Embedder) -> None:
-        self._db = database
+    def __init__(self, database: Database, *, index: SearchIndex, embedder: Embedder) -> None:
+        self._database = database
         self._index = index
         self._embedder = embedder
+        self._queries: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+        self._paused_until = 0.0
 
     def retrieve(
-        self, persona_id: str, query: str, *, limit: int = 6, spans: SpanRecorder | None = None
-    ) -> list[Passage]:
-        """Return up to `limit` passages for `query`, best first. Blocking: call it in a thread.
-
-        Args:
-            persona_id: Whose knowledge; no other's is ever looked at.
-            query: The question, with what it refers to written out.
-            limit: How many passages, at most 50.
-            spans: Takes retrieve.embed, retrieve.search and retrieve.rerank.
-        """
-        recorder = spans or SpanRecorder()
-        query = query[:MAX_QUERY_CHARS]
-        limit = max(1, min(limit, MAX_PASSAGES))
-        with recorder.span("retrieve.search"):
-            keyword = self._index.keyword(persona_id, query_terms(query), CANDIDATES)
-        vector = self._by_vector(persona_id, query, recorder)
-        with recorder.span("retrieve.rerank"):
-            fused = _fuse(keyword, vector)
-            return self._passages(persona_id, fused, keyword, vector, limit)
-
-    def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
-        """Return the sentences of the passages that say most about the question, best first."""
-        return evidence.quotes(question, passages)
-
-    def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
-        """Whether the passages hold enough of the question to be an answer to it."""
-        return evidence.has_answer(question, passages)
-
-    def _by_vector(self, persona_id: str, query: str, recorder: SpanRecorder) -> list[Hit]:
-        if not query.strip():
-            return []
-        try:
-            with recorder.span("retrieve.embed"):
-                vector = self._embedder.embed_query(query)
-        except ProviderError as error:
-            logger.warning("Keyword search serves alone: %s", error.detail)
-            return []
-        with recorder.span("retrieve.search"):
-            return self._index.vector(persona_id, self._embedder.model, vector, CANDIDATES)
-
-    def _passages(
         self,
         persona_id: str,
-        fused: Sequence[Hit],
-        keyword: Sequence[Hit],
-        vector: Sequence[Hit],
-        limit: int,
+        query: str,
+        *,
+        limit: int = 6,
+        spans: SpanRecorder | None = None,
     ) -> list[Passage]:
-        wanted = [hit.chunk_id for hit in fused[: limit * 2]]
-        with self._db.read() as session:
-            rows = session.exec(
-                select(Chunk, StoredFile.name, DocumentPage.label)
-                .join(StoredFile, col(StoredFile.id) == Chunk.file_id)
-                .join(
-                    DocumentPage,
-                    (col(DocumentPage.file_id) == Chunk.file_id)
-                    & (col(DocumentPage.number) == Chunk.page),
-                )
-                .where(col(Chunk.id).in_(wanted), Chunk.persona_id == persona_id)
-            ).all()
-        by_id = {row[0].id: row for row in rows}
-        places = [
-            {hit.chunk_id: at for at, hit in enumerate(hits, 1)} for hits in (keyword, vector)
-        ]
-        similarity = {hit.chunk_id: hit.score for hit in vector}
-        found: list[Passage] = []
-        for place, hit in enumerate(fused, 1):
-            row = by_id.get(hit.chunk_id)
-            if row is None or len(found) >= limit:
-                continue
-            chunk, name, label = row
-            ranks = {"keyword": places[0].get(chunk.id), "vector": places[1].get(chunk.id)}
-            found.append(
-                Passage(
-                    chunk.id, chunk.file_id, name, chunk.page, label, chunk.start, chunk.end,
-                    chunk.heading, chunk.text, round(hit.score, 5),
-                    {**ranks, "fused": place, "rerank": len(found) + 1},
-                    similarity.get(chunk.id),
-                )
-            )  # fmt: skip
-        return found
+        """Return the best passages for `query`, best first.
+
+        Args:
+            persona_id: Whose knowledge; that of others is never looked at.
+            query: The question, understandable without the thread.
+            limit: How many, at most 50.
+            spans: Takes `retrieve.embed`, `retrieve.search` and `retrieve.rerank`.
+        """
+        recorder = spans or SpanRecorder()
+        query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
+        with recorder.span("retrieve.embed"):
+            vector = self._vector_of(query)
+        with recorder.span("retrieve.search"):
+            by_word = self._index.keyword(persona_id, query_terms(query), POOL)
+            by_meaning: list[Hit] = []
+            if vector is not None:
+                by_meaning = self._index.vector(persona_id, self._embedder.model, vector, POOL)
+        with recorder.span("retrieve.rerank"):
+            ranked = fuse(by_word, by_meaning)[:limit]
+            return self._passages(persona_id, ranked)
+
+    def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
+        """Return the sentences of `passages` that answer `question` best, at most four."""
+        return evidence.quotes(question, passages, self._weights(question, passages))
+
+    def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Say whether `passages` hold enough of what `question` is about to answer it."""
+        return evidence.has_answer(question, passages, self._weights(question, passages))
+
+    def _weights(self, question: str, passages: Sequence[Passage]) -> evidence.Weights:
+        if not passages:
+            return evidence.Weights({}, 0)
+        with self._database.read() as session:
+            file = session.get(StoredFile, passages[0].file_id)
+        wanted = query_terms(question[:QUERY_CHARS])
+        if file is None:
+            return evidence.Weights({}, 0)
+        counts = self._index.counts(file.persona_id, wanted)
+        return evidence.Weights(counts.holding, counts.chunks)
+
+    def _vector_of(self, query: str) -> Vectors | None:
+        """Return the query's vector, None while the embedder does not work."""
+        key = f"{self._embedder.model}\n{query}"
+        with self._lock:
+            if key in self._queries:
+                self._queries.move_to_end(key)
+                return self._queries[key]
+        if time.monotonic() < self._paused_until or not query.strip():
+            return None
+        try:
+            vector = self._embedder.embed_query(query)
+        except ProviderError as error:
+            logger.warning("Questions are searched by words only: %s", error.detail)
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            return None
+        with self._lock:
+            self._queries[key] = vector
+            while len(self._queries) > REMEMBERED_QUERIES:
+                self._queries.popitem(last=False)
+        return vector
+
+    def _passages(self, persona_id: str, ranked: Sequence[Ranked]) -> list[Passage]:
+        """Read the rows of what was found; a row that went away in the meantime is left out."""
+        with self._database.read() as session:
+            rows = _rows(session, persona_id, [one.chunk_id for one in ranked])
+        return [_passage(*rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
 
 
-def _fuse(*rankings: Sequence[Hit]) -> list[Hit]:
-    scores: dict[str, float] = {}
-    for ranking in rankings:
-        for place, hit in enumerate(ranking, 1):
-            scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + 1 / (RRF_CONSTANT + place)
-    return [Hit(c, s) for c, s in sorted(scores.items(), key=lambda pair: -pair[1])]
+_Row = tuple[Chunk, str, str]
+
+
+def _rows(session: Session, persona_id: str, ids: Iterable[str]) -> dict[str, _Row]:
+    query = (
+        select(Chunk, StoredFile.name, DocumentPage.label)
+        .join(StoredFile, col(StoredFile.id) == col(Chunk.file_id))
+        .join(
+            DocumentPage,
+            (col(DocumentPage.file_id) == col(Chunk.file_id))
+            & (col(DocumentPage.number) == col(Chunk.page)),
+        )
+        .where(
+            col(Chunk.id).in_(list(ids)),
+            Chunk.persona_id == persona_id,
+            col(Chunk.enabled).is_(True),
+        )
+    )
+    return {chunk.id: (chunk, name, label) for chunk, name, label in session.exec(query)}
+
+
+def _passage(chunk: Chunk, file: str, label: str, ranked: Ranked) -> Passage:
+    return Passage(
+        chunk_id=chunk.id,
+        file_id=chunk.file_id,
+        file=file,
+        page=chunk.page,
+        page_label=label,
+        start=chunk.start,
+        end=chunk.end,
+        heading=chunk.heading,
+        text=chunk.text,
+        score=round(ranked.score, 6),
+        ranks=dict(ranked.ranks),
+    )

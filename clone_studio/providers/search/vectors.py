@@ -1,0 +1,186 @@
+"""Vector search: one bit a dimension in memory to find, the full vectors of the rows to rank.
+
+The rows of `chunk_vectors` are the truth. A process remembers for each window its row's id and
+the signs of its vector, 56 bytes at 384 dimensions instead of 1,536. A search takes the windows
+whose signs differ least from the question's, reads their rows and ranks them by exact cosine;
+the reading join leaves out what is deleted, disabled or not ready, on any process. Signs first
+and full vectors second is what "binary quantisation with rescoring" means in vector databases.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import bindparam, insert, text
+from sqlmodel import Session
+
+from clone_studio.db import Database
+from clone_studio.models import ChunkVector
+from clone_studio.providers.embeddings.protocol import Vectors
+from clone_studio.providers.search.protocol import Hit
+
+CANDIDATES = 400
+# Signs kept in memory, all personas together; the ones used longest ago go first.
+MEMORY_BYTES = 256 * 1024 * 1024
+_LOAD_ROWS = 4096
+
+_REVISION = text("SELECT knowledge_revision FROM personas WHERE id = :persona")
+_NEW = text(
+    "SELECT id, vector FROM chunk_vectors WHERE persona_id = :persona AND model = :model"
+    " AND id > :last ORDER BY id"
+)
+_IDS = text("SELECT id FROM chunk_vectors WHERE persona_id = :persona AND model = :model")
+_FULL = text(
+    "SELECT v.chunk_id, v.vector FROM chunk_vectors v"
+    " JOIN chunks c ON c.id = v.chunk_id JOIN files f ON f.id = c.file_id"
+    " WHERE v.id IN :ids AND v.persona_id = :persona AND c.enabled = true"
+    " AND f.state IN ('ready', 'ready_with_warnings')"
+).bindparams(bindparam("ids", expanding=True))
+_DELETE = text("DELETE FROM chunk_vectors WHERE model = :model AND chunk_id IN :chunks").bindparams(
+    bindparam("chunks", expanding=True)
+)
+
+Words = NDArray[np.uint64]
+Ids = NDArray[np.int64]
+
+
+@dataclass
+class _Signs:
+    """What is remembered of one persona and model: ids and signs of the windows, by place."""
+
+    lock: Lock = field(default_factory=Lock)
+    revision: int = -1
+    last_id: int = 0
+    ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    signs: Words = field(default_factory=lambda: np.empty((0, 0), np.uint64))
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return self.ids.nbytes + self.signs.nbytes
+
+
+class VectorIndex:
+    """The vector half of the database's search index."""
+
+    def __init__(self, database: Database, *, memory_bytes: int = MEMORY_BYTES) -> None:
+        self._database = database
+        self._memory_bytes = memory_bytes
+        self._known: OrderedDict[tuple[str, str], _Signs] = OrderedDict()
+        self._lock = Lock()
+
+    def add(
+        self,
+        session: Session,
+        persona_id: str,
+        model: str,
+        windows: Sequence[tuple[str, int]],
+        vectors: Vectors,
+    ) -> None:
+        """Store the vectors of `(chunk_id, window)` pairs; those of their chunks are replaced."""
+        if not windows:
+            return
+        chunks = list(dict.fromkeys(chunk_id for chunk_id, _ in windows))
+        session.connection().execute(_DELETE, {"model": model, "chunks": chunks})
+        rows = [
+            {
+                "persona_id": persona_id,
+                "chunk_id": chunk_id,
+                "model": model,
+                "window": window,
+                "vector": vector.tobytes(),
+            }
+            for (chunk_id, window), vector in zip(windows, vectors.astype("<f4"), strict=True)
+        ]
+        session.execute(insert(ChunkVector), rows)
+
+    def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
+        """Return the best `limit` chunks by the cosine of their best window, best first."""
+        if limit < 1:
+            return []
+        with self._database.read() as session:
+            known = self._current(session, persona_id, model)
+            candidates = _nearest(known, query)
+            if not candidates:
+                return []
+            rows = session.connection().execute(_FULL, {"ids": candidates, "persona": persona_id})
+            return _ranked([(row[0], row[1]) for row in rows], query, limit)
+
+    def _current(self, session: Session, persona_id: str, model: str) -> _Signs:
+        """Return the signs as this snapshot has them, reading only what is new."""
+        with self._lock:
+            known = self._known.setdefault((persona_id, model), _Signs())
+            self._known.move_to_end((persona_id, model))
+        with known.lock:
+            _refresh(session, known, persona_id, model)
+            current = _Signs(ids=known.ids, signs=known.signs)
+        self._forget_oldest()
+        return current
+
+    def _forget_oldest(self) -> None:
+        with self._lock:
+            total = sum(signs.size for signs in self._known.values())
+            while total > self._memory_bytes and len(self._known) > 1:
+                _, oldest = self._known.popitem(last=False)
+                total -= oldest.size
+
+
+def _refresh(session: Session, known: _Signs, persona_id: str, model: str) -> None:
+    connection = session.connection()
+    keys = {"persona": persona_id, "model": model}
+    revision = connection.execute(_REVISION, {"persona": persona_id}).scalar()
+    if revision is None or revision == known.revision:
+        return
+    if len(known.ids):
+        present = np.fromiter(connection.execute(_IDS, keys).scalars(), np.int64)
+        keep = np.isin(known.ids, present)
+        if not keep.all():
+            known.ids, known.signs = known.ids[keep], known.signs[keep]
+    ids, signs = [known.ids], [known.signs]
+    rows = connection.execute(_NEW, {**keys, "last": known.last_id})
+    for batch in rows.partitions(_LOAD_ROWS):
+        ids.append(np.array([row[0] for row in batch], np.int64))
+        full = np.frombuffer(b"".join(row[1] for row in batch), "<f4").reshape(len(batch), -1)
+        signs.append(packed_signs(full))
+    if len(ids) > 1:
+        width = signs[1].shape[1]
+        known.signs = np.concatenate([part.reshape(-1, width) for part in signs])
+        known.ids = np.concatenate(ids)
+        known.last_id = int(known.ids[-1])
+    known.revision = revision
+
+
+def packed_signs(vectors: Vectors) -> Words:
+    """Return one bit a dimension, 64 to a word, shape `(vectors, words)`."""
+    bits = np.packbits(vectors > 0, axis=1)
+    padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    return padded.view(np.uint64)
+
+
+def _nearest(known: _Signs, query: Vectors) -> list[int]:
+    """Return the ids of the windows whose signs differ least from those of `query`."""
+    wanted = packed_signs(query.reshape(1, -1))
+    if len(known.ids) <= CANDIDATES or wanted.shape[1] != known.signs.shape[1]:
+        return [int(one) for one in known.ids[:CANDIDATES]]
+    differing = np.zeros(len(known.ids), np.uint16)
+    for word in range(wanted.shape[1]):
+        differing += np.bitwise_count(known.signs[:, word] ^ wanted[0, word])
+    top = np.argpartition(differing, CANDIDATES)[:CANDIDATES]
+    return [int(one) for one in known.ids[top]]
+
+
+def _ranked(rows: list[tuple[str, bytes]], query: Vectors, limit: int) -> list[Hit]:
+    rows = [row for row in rows if len(row[1]) == query.size * 4]
+    if not rows:
+        return []
+    full = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), -1)
+    cosines = full @ query.astype(np.float32)
+    best: dict[str, float] = {}
+    for (chunk_id, _), cosine in zip(rows, cosines.tolist(), strict=True):
+        best[chunk_id] = max(best.get(chunk_id, -1.0), cosine)
+    ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
+    return [Hit(chunk_id, score) for chunk_id, score in ordered[:limit]]
