@@ -7,8 +7,17 @@ from typing import Any, Literal
 
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
+from clone_studio.db import Database
 from clone_studio.models import Persona, User
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
+from clone_studio.providers.llm.protocol import (
+    ChatRequest,
+    Finished,
+    LanguageModel,
+    Quote,
+    TextDelta,
+)
+from clone_studio.services.audit import AuditService
+from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
@@ -16,6 +25,7 @@ from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.settings import Settings
+from tests.conftest import quick_passwords
 
 OWNER, STRANGER = "owner", "stranger"
 VIRTUES = (
@@ -38,7 +48,7 @@ def passage(number: int, text: str, **values: Any) -> Passage:
         "heading": "Autobiography",
         "text": text,
         "score": 1.0 / number,
-        "similarity": 0.6,
+        "ranks": {},
     }
     return Passage(**given | values)
 
@@ -59,8 +69,11 @@ class Shelf:
         with (spans or SpanRecorder()).span("retrieve.search"):
             return self.passages[:limit]
 
-    quotes = staticmethod(evidence.quotes)
-    has_answer = staticmethod(evidence.has_answer)
+    def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
+        return evidence.quotes(question, passages, evidence.Weights({}, len(passages)))
+
+    def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
+        return evidence.has_answer(question, passages, evidence.Weights({}, len(passages)))
 
 
 class PacedModel:
@@ -142,9 +155,11 @@ def text_of(events: Sequence[dict[str, Any]]) -> str:
 
 def build_world(settings: Settings, llm: LanguageModel, *, events: EventBus | None = None) -> World:
     """Return a studio with two people and the owner's clone "ben"."""
-    shelf = Shelf()
+    shelf, database, bus = Shelf(), Database(settings.database_url), events or MemoryEventBus()
+    audit = AuditService(database)
+    auth = AuthService(database, settings, audit=audit, events=bus, passwords=quick_passwords())
     services = bootstrap.build(
-        settings, llm=llm, knowledge=shelf, events=events or MemoryEventBus()
+        settings, database=database, events=bus, auth=auth, llm=llm, knowledge=shelf
     )
     with services.database.write() as session:
         for name in (OWNER, STRANGER):

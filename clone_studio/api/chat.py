@@ -42,7 +42,8 @@ async def follow(persona: str, message_id: str, user: CurrentUser) -> StreamingR
     """Follow an answer: its text so far, then what comes. One that has ended is sent whole."""
     studio = services()
     await asyncio.to_thread(studio.conversations.message_for, user.id, message_id, persona)
-    return await event_stream(studio.chat.attach(user.id, message_id))
+    chat = studio.chat
+    return await event_stream(chat.attach(user.id, message_id))
 
 
 @router.post("/{persona}/stop/{message_id}")

@@ -198,9 +198,10 @@ async def test_a_second_question_has_to_wait(
 async def test_threads_are_listed_renamed_deleted_and_restored(
     owner: httpx.AsyncClient, model: PacedModel
 ) -> None:
-    threads = []
-    for question in ("First?", "Second?", "Third?"):
-        threads.append((await ask(owner, model, message=question))[0][1]["threadId"])
+    threads = [
+        (await ask(owner, model, message=question))[0][1]["threadId"]
+        for question in ("First?", "Second?", "Third?")
+    ]
     page = (await owner.get("/api/conversations", params={"limit": 2})).json()
     assert [one["title"] for one in page["conversations"]] == ["Third?", "Second?"]
     assert page["hasMore"] is True

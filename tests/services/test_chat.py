@@ -48,9 +48,10 @@ async def world(settings: Settings, model: PacedModel) -> AsyncIterator[World]:
 
 async def until(condition: Callable[[], Any]) -> Any:
     """Wait for a condition of the database or the model; the suite's time-out bounds it."""
-    while not (found := await asyncio.to_thread(condition)):
+    while True:
+        if found := await asyncio.to_thread(condition):
+            return found
         await asyncio.sleep(0.01)
-    return found
 
 
 async def test_an_answer_is_streamed_and_stored_with_its_sources(
@@ -342,23 +343,24 @@ class _LeakyBus(MemoryEventBus):
 
     def __init__(self) -> None:
         super().__init__()
-        self._count = 0
+        self.count = 0
 
     def publish(self, topic: str, event: Event) -> None:
-        self._count += 1
-        if event["type"] != "token" or self._count % 2:
+        self.count += 1
+        if event["type"] != "token" or self.count % 2:
             super().publish(topic, event)
 
 
 async def test_a_reader_gets_the_whole_text_whatever_the_bus_loses(
     settings: Settings, model: PacedModel
 ) -> None:
-    world = build_world(settings, model, events=_LeakyBus())
+    bus = _LeakyBus()
+    world = build_world(settings, model, events=bus)
     started = await world.chat.start(OWNER, "ben", "Which virtue?")
     following = asyncio.create_task(world.follow(started.message_id))
     for number in range(8):
         model.say(f"word{number} ")
-        await asyncio.sleep(0.05)
+        await until(lambda sent=number + 1: bus.count >= sent)
     model.finish()
     assert text_of(await following) == "".join(f"word{number} " for number in range(8))
     await world.chat.close()
@@ -476,7 +478,7 @@ async def test_quoting_without_a_model(settings: Settings) -> None:
     assert citation["quote"] in answer.content
     assert (answer.model, answer.state) == ("quotes", "complete")
 
-    world.shelf.passages = [passage(1, "Mary had a little lamb.", similarity=0.05)]
+    world.shelf.passages = [passage(1, "Mary had a little lamb.")]
     nothing = await world.answer("How do I configure Kubernetes ingress?")
     assert nothing.content == "I have found nothing about that in my material."
     assert nothing.citations == []
