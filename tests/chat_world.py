@@ -9,7 +9,13 @@ from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.db import Database
 from clone_studio.models import Persona, User
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
+from clone_studio.providers.llm.protocol import (
+    ChatRequest,
+    Finished,
+    LanguageModel,
+    Quote,
+    TextDelta,
+)
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
@@ -42,7 +48,7 @@ def passage(number: int, text: str, **values: Any) -> Passage:
         "heading": "Autobiography",
         "text": text,
         "score": 1.0 / number,
-        "similarity": 0.6,
+        "ranks": {},
     }
     return Passage(**given | values)
 
@@ -63,8 +69,11 @@ class Shelf:
         with (spans or SpanRecorder()).span("retrieve.search"):
             return self.passages[:limit]
 
-    quotes = staticmethod(evidence.quotes)
-    has_answer = staticmethod(evidence.has_answer)
+    def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
+        return evidence.quotes(question, passages, evidence.Weights({}, len(passages)))
+
+    def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
+        return evidence.has_answer(question, passages, evidence.Weights({}, len(passages)))
 
 
 class PacedModel:

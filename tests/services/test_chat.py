@@ -478,7 +478,7 @@ async def test_quoting_without_a_model(settings: Settings) -> None:
     assert citation["quote"] in answer.content
     assert (answer.model, answer.state) == ("quotes", "complete")
 
-    world.shelf.passages = [passage(1, "Mary had a little lamb.", similarity=0.05)]
+    world.shelf.passages = [passage(1, "Mary had a little lamb.")]
     nothing = await world.answer("How do I configure Kubernetes ingress?")
     assert nothing.content == "I have found nothing about that in my material."
     assert nothing.citations == []

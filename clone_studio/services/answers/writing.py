@@ -50,6 +50,7 @@ class Writing:
         self._prepared: Prepared | None = None
         self._writer = CitationWriter(())
         self._storable = StorableStream()
+        self._sources_known = True
         self._finished: Finished | None = None
 
     async def run(self) -> Ending:
@@ -71,6 +72,7 @@ class Writing:
             # The boundary of the task: without an end the thread would stay locked for ever.
             logger.exception("Answer %s failed", self._running.opened.message_id)
             state = "interrupted" if self._has_text() else "failed"
+            self._sources_known = False
             return await self._ending(state, ProviderError(UNFORESEEN, code="internal"))
 
     async def _write(self) -> None:
@@ -114,7 +116,7 @@ class Writing:
     def _end(self, state: str, error: StudioError | None) -> Ending:
         running = self._running
         with running.spans.span("cite"):
-            citations = self._writer.citations(running.text)
+            citations = self._writer.citations(running.text) if self._sources_known else []
         running.spans.mark("total")
         mode = "quotes" if self._llm.kind == "quotes" else "model"
         turns = self._prepared.request.turns if self._prepared else ()
