@@ -2,25 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
-from clone_studio.db import Database
 from clone_studio.models import Persona, User
-from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
-from clone_studio.providers.search.sqlite import SqliteSearchIndex
 from clone_studio.services.chat import ChatService
-from clone_studio.services.conversations import ConversationService, MessageInfo
+from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
-from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge import evidence
-from clone_studio.services.knowledge.passage import Passage
-from clone_studio.services.prompts import PromptService
+from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
-from clone_studio.services.templates import TemplateCatalog
 from clone_studio.settings import Settings
 
 OWNER, STRANGER = "owner", "stranger"
@@ -146,38 +140,13 @@ def text_of(events: Sequence[dict[str, Any]]) -> str:
     return "".join(event["text"] for event in events if event["event"] == "token")
 
 
-def build_world(
-    settings: Settings, llm: LanguageModel, *, events: EventBus | None = None, **overrides: Any
-) -> World:
+def build_world(settings: Settings, llm: LanguageModel, *, events: EventBus | None = None) -> World:
     """Return a studio with two people and the owner's clone "ben"."""
-    database, shelf = Database(settings.database_url), Shelf()
-    built: dict[str, Any] = {
-        "database": database,
-        "events": events or MemoryEventBus(),
-        "llm": llm,
-        "knowledge": shelf,
-        "templates": TemplateCatalog(),
-        "prompts": PromptService(database, TemplateCatalog()),
-        "conversations": ConversationService(database),
-        "store": DiskFileStore(settings.data_dir / "files"),
-        "index": SqliteSearchIndex(database),
-        "jobs": JobQueue(database),
-        **dict.fromkeys(("embedder", "files", "guide", "health", "chat")),
-        **overrides,
-    }
-    services = bootstrap.build(settings, **built)
-    chat = ChatService(
-        settings,
-        database,
-        events=services.events,
-        llm=llm,
-        personas=services.personas,
-        prompts=services.prompts,
-        knowledge=built["knowledge"],
-        conversations=services.conversations,
+    shelf = Shelf()
+    services = bootstrap.build(
+        settings, llm=llm, knowledge=shelf, events=events or MemoryEventBus()
     )
-    services = replace(services, chat=chat)
-    with database.write() as session:
+    with services.database.write() as session:
         for name in (OWNER, STRANGER):
             session.add(User(id=name, email=f"{name}@example.org"))
         session.flush()
