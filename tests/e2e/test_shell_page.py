@@ -38,6 +38,7 @@ async def test_switching_keeps_the_page_and_loads_no_document(visits: Visits, se
         await expect(switcher(page)).to_contain_text("First Clone")
         await page.get_by_role("link", name="Chat", exact=True).first.click()
         await page.wait_for_url("**/chat/first-clone**")
+        await expect(page.get_by_role("heading", name="Chat", exact=True)).to_be_visible()
         await choose(page, "Second Clone")
         await page.wait_for_url("**/chat/second-clone**")
         await expect(page.get_by_role("menu")).to_have_count(0)
