@@ -111,7 +111,9 @@ class Library:
             if chunks:
                 session.execute(insert(Chunk), chunks)
             title = terms(Path(name).stem.replace("_", " "))
-            found = ([*title, *terms(str(row["heading"])), *terms(str(row["text"]))] for row in chunks)
+            found = (
+                [*title, *terms(str(row["heading"])), *terms(str(row["text"]))] for row in chunks
+            )
             for segment in segments(found):
                 self.index.add(session, self.persona_id, file_id, segment)
             if vectors:

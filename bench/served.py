@@ -140,7 +140,7 @@ class Served:
         # The stream is closed under this thread when the studio is stopped.
         try:
             for line in stream:
-                self._lines = [*self._lines[-50:], line.strip()]
+                self._lines = [*self._lines[-200:], line.strip()]
                 if not self._link and (found := LINK.search(line)):
                     self._link = found[0]
                     self._linked.set()
