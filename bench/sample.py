@@ -1,5 +1,13 @@
 """The made-up material that the screenshots show: a clone of a lighthouse keeper's writings."""
 
+import re
+
+
+def _unwrapped(text: str) -> str:
+    """Join the lines of each paragraph, as a writing program stores them."""
+    return re.sub(r"(?<=[^\n])\n(?=[^\n])", " ", text)
+
+
 CLONE = {
     "name": "Elin Marsh",
     "purpose": "Answers questions about keeping a light, from her notes at Harrow Point.",
@@ -26,7 +34,7 @@ SECOND = {
 QUESTION = "What do you do when fog comes in?"
 GUIDE_QUESTION = "How do I upload a document?"
 
-DOCUMENTS: dict[str, str] = {
+_DOCUMENTS: dict[str, str] = {
     "keeping-the-light.md": """# Keeping the light
 
 ## The lamp
@@ -88,9 +96,11 @@ frame can be used.
 """,
 }
 
+DOCUMENTS = {name: _unwrapped(text) for name, text in _DOCUMENTS.items()}
+
 SECOND_DOCUMENT = (
     "manual.md",
-    """# Workshop manual
+    _unwrapped("""# Workshop manual
 
 ## Chains
 
@@ -101,5 +111,5 @@ sprocket slips; replace both together.
 
 Brake pads are replaced when less than one millimetre of lining is left. Clean the disc with
 alcohol and do not touch it with bare fingers.
-""",
+"""),
 )

@@ -21,7 +21,7 @@ from clone_studio.settings import PROJECT_ROOT
 OWNER = ("owner@example.org", "a password for benches only")
 START_SECONDS = 120
 STOP_SECONDS = 20
-LINK = re.compile(r"https?://\S+\?\S+")
+LINK = re.compile(r"https?://\S+/\S{20,}")
 
 
 class Served:
@@ -62,6 +62,7 @@ class Served:
         }
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
+        self._link = ""
         self._linked = threading.Event()
 
     def start(self) -> float:
@@ -117,7 +118,7 @@ class Served:
         """Return the sign-in link that it printed."""
         if not self._linked.wait(30):
             raise RuntimeError("the studio printed no sign-in link")
-        return next(found[0] for line in self._lines if (found := LINK.search(line)))
+        return self._link
 
     def client(self) -> httpx.Client:
         """Return a client of its API, signed in as the owner."""
@@ -139,8 +140,9 @@ class Served:
         # The stream is closed under this thread when the studio is stopped.
         try:
             for line in stream:
-                self._lines = [*self._lines[-50:], line.strip()]
-                if LINK.search(line):
+                self._lines = [*self._lines[-200:], line.strip()]
+                if not self._link and (found := LINK.search(line)):
+                    self._link = found[0]
                     self._linked.set()
         except ValueError:
             return
@@ -164,19 +166,22 @@ def upload(client: httpx.Client, persona: str, name: str, content: bytes) -> str
     return str(answer.json()["id"])
 
 
-def wait_ready(client: httpx.Client, persona: str, file_id: str, seconds: float = 300) -> None:
-    """Wait until a document is ready.
+def wait_ready(
+    client: httpx.Client, persona: str, file_id: str, *, meaning: bool = False, seconds: float = 300
+) -> None:
+    """Wait until a document is ready, with `meaning` until search by meaning finds it as well.
 
     Raises:
         RuntimeError: It failed or took longer.
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        status = client.get(f"/api/personas/{persona}/files/{file_id}/status").json()
-        if status["status"].startswith("ready"):
+        file = client.get(f"/api/personas/{persona}/files/{file_id}").json()
+        if file["status"] == "failed":
+            raise RuntimeError(f"the document failed: {file['error']}")
+        waiting = meaning and file["embedding"] in {"pending", "running"}
+        if file["status"].startswith("ready") and not waiting:
             return
-        if status["status"] == "failed":
-            raise RuntimeError(f"the document failed: {status['error']}")
         time.sleep(0.1)
     raise RuntimeError(f"the document was not ready after {seconds:.0f} s")
 

@@ -26,10 +26,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Send the logs of the studio to standard error from `level` on; others from warnings on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    own = logging.getLogger("clone_studio")
-    own.handlers = [handler]
-    own.propagate = False
-    own.setLevel(level)
+    """Send all logs to standard error: the studio's own from `level` on, others from warnings.
+
+    Called again it changes the level alone.
+    """
+    root = logging.getLogger()
+    if not any(isinstance(one.formatter, JsonFormatter) for one in root.handlers):
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonFormatter())
+        root.addHandler(handler)
+    logging.getLogger("clone_studio").setLevel(level)

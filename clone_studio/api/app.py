@@ -4,7 +4,17 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from clone_studio import __version__
-from clone_studio.api import auth, docs, files, health, personas, problems, search
+from clone_studio.api import (
+    auth,
+    chat,
+    conversations,
+    docs,
+    files,
+    health,
+    personas,
+    problems,
+    search,
+)
 from clone_studio.api.limits import BodyLimit
 from clone_studio.api.request_log import RequestLog
 
@@ -29,7 +39,7 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    for module in (auth, personas, files, search, health):
+    for module in (auth, personas, files, search, chat, conversations, health):
         root.include_router(module.router)
     app.include_router(root)
     app.include_router(docs.router_for(app), prefix=PREFIX)

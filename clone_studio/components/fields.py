@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import reflex as rx
+from reflex_components_core.el.elements.base import BaseHTML
 
 
 def field(
@@ -86,3 +87,18 @@ def select(
         else [rx.el.option(words, value=value) for value, words in options]
     )
     return rx.el.select(*shown, **_control(name, error, props))
+
+
+class _PostForm(BaseHTML):
+    tag = "form"
+
+    action: rx.Var[str]
+    method: rx.Var[str]
+
+
+def post_form(*children: Any, action: str, **props: Any) -> rx.Component:
+    """Return a form that the browser itself posts to `action`, with a document load.
+
+    Reflex's own form keeps the browser from sending it, even without a handler.
+    """
+    return _PostForm.create(*children, action=action, method="post", **props)

@@ -5,7 +5,7 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components.buttons import button
-from clone_studio.components.fields import field, text_input
+from clone_studio.components.fields import field, post_form, text_input
 from clone_studio.components.overlays import dialog, dialog_actions, dialog_close
 from clone_studio.components.surfaces import bone, card, chip, error_state, loading, status_of
 
@@ -81,7 +81,7 @@ def password_form(state: Any) -> rx.Component:
             secret("current", "Present password", "current-password"),
             rx.el.p(
                 "No password is set: you sign in with one-time links. With a password you can "
-                "sign in without one.",
+                "sign in without a link.",
                 class_name="muted",
             ),
         ),
@@ -133,20 +133,15 @@ def places(state: Any) -> rx.Component:
 def sign_out_buttons(state: Any) -> rx.Component:
     """Return the buttons that end this session, or all of them."""
     return rx.el.div(
-        rx.el.form(
-            button("Sign out", type="submit", icon="log-out"),
-            method="post",
-            action="/api/auth/sign-out",
-        ),
+        post_form(button("Sign out", type="submit", icon="log-out"), action="/api/auth/sign-out"),
         button("Sign out everywhere…", kind="quiet", on_click=state.set_everywhere_open(True)),
         dialog(
             "Sign out everywhere",
-            rx.el.form(
+            post_form(
                 dialog_actions(
                     dialog_close(button("Stay signed in")),
                     button("Sign out everywhere", kind="danger", type="submit"),
                 ),
-                method="post",
                 action="/api/auth/sign-out-everywhere",
             ),
             is_open=state.everywhere_open,

@@ -5,6 +5,7 @@ from typing import Any
 import reflex as rx
 
 from clone_studio.components.buttons import icon_button, link
+from clone_studio.components.fields import post_form
 from clone_studio.components.overlays import menu, menu_label, menu_line, menu_link, menu_target
 from clone_studio.components.surfaces import avatar
 
@@ -154,7 +155,7 @@ def _account(state: Any) -> rx.Component:
         class_name="menu__item",
     )
     return rx.fragment(
-        rx.el.form(id="sign-out", method="post", action=SIGN_OUT, hidden=True),
+        post_form(id="sign-out", action=SIGN_OUT, hidden=True),
         menu(
             trigger,
             menu_label(state.person),

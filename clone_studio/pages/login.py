@@ -3,7 +3,7 @@
 import reflex as rx
 
 from clone_studio.components.buttons import button
-from clone_studio.components.fields import field, text_input
+from clone_studio.components.fields import field, post_form, text_input
 from clone_studio.components.topbar import brand_mark
 from clone_studio.state.sign_in import SignInState
 
@@ -37,7 +37,7 @@ def view() -> rx.Component:
 
 
 def _password_form() -> rx.Component:
-    return rx.el.form(
+    return post_form(
         field(
             "Email address",
             text_input(
@@ -61,7 +61,6 @@ def _password_form() -> rx.Component:
             name="password",
         ),
         button("Sign in", kind="primary", type="submit", class_name="btn--wide"),
-        method="post",
         action="/api/auth/sign-in",
         class_name="stack loose",
     )

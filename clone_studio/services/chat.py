@@ -20,6 +20,7 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.services.answers.following import Follower
 from clone_studio.services.answers.preparing import Preparer
 from clone_studio.services.answers.running import Running, closing_events, topic_of, unstored_events
+from clone_studio.services.answers.storable import storable
 from clone_studio.services.answers.transcript import STREAMING, Ending, Opened, Transcript
 from clone_studio.services.answers.writing import Writing
 from clone_studio.services.conversations import ConversationService, MessageInfo
@@ -171,8 +172,7 @@ class ChatService:
         self._threads.shutdown(wait=False)
 
     def _checked(self, text: str) -> str:
-        # Half a surrogate pair or a zero byte cannot be stored, whatever the client meant.
-        question = text.encode("utf-8", "replace").decode().replace("\x00", "").strip()
+        question = storable(text).strip()
         if not question:
             raise InvalidInput("The question is empty. Type one.", field="message")
         if len(question) > self._longest:

@@ -154,21 +154,24 @@ class ConversationService:
             shown = tuple(message_info(row) for row in reversed(rows[:count]))
             return MessagePage(shown, len(rows) > count)
 
-    def message_for(self, user_id: str, message_id: str) -> MessageInfo:
-        """Return one message.
+    def message_for(self, user_id: str, message_id: str, ref: str | None = None) -> MessageInfo:
+        """Return one message; with `ref`, only one of a thread with that clone.
 
         Raises:
             NotFound: Absent, in a deleted thread or somebody else's.
         """
         with self._database.read() as session:
+            mine: list[Any] = [
+                Message.id == message_id,
+                Conversation.user_id == user_id,
+                col(Conversation.deleted_at).is_(None),
+            ]
+            if ref is not None:
+                mine.append(Conversation.persona_id == persona_row(session, user_id, ref).id)
             row = session.exec(
                 select(Message)
                 .join(Conversation, col(Conversation.id) == Message.thread_id)
-                .where(
-                    Message.id == message_id,
-                    Conversation.user_id == user_id,
-                    col(Conversation.deleted_at).is_(None),
-                )
+                .where(*mine)
             ).first()
             if row is None:
                 raise NotFound("There is no such message here. It may have been deleted.")

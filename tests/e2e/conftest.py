@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.e2e.served import ServedStudio
 from tests.servers.openai_server import OpenAIServer
@@ -92,15 +92,15 @@ class Visits:
     async def context(self, studio: ServedStudio, **options: object) -> BrowserContext:
         """Return a browser that is signed in; sign-in happens once for each studio."""
         stored = self._folder / f"{studio.port}.json"
-        settings = {"base_url": studio.address, "viewport": WIDE, **options}
+        settings = {"base_url": studio.address, "viewport": WIDE, "storage_state": stored}
         if not stored.exists():
-            first = await self._browser.new_context(**settings)
+            first = await self._browser.new_context(base_url=studio.address, viewport=WIDE)
             page = await self.page(first)
             await page.goto(studio.link)
-            await page.wait_for_url("**/chat/**")
+            await expect(page.get_by_role("button", name="Account")).to_be_visible()
             await first.storage_state(path=stored)
             await first.close()
-        return await self._browser.new_context(storage_state=stored, **settings)
+        return await self._browser.new_context(**{**settings, **options})
 
     async def page(self, context: BrowserContext) -> Page:
         """Open a page whose complaints are collected."""

@@ -1,5 +1,6 @@
 """What a person does on the pages, in the words of the pages."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,10 @@ async def upload(page: Page, *files: dict[str, Any] | Path) -> None:
 def file_row(page: Page, name: str) -> Locator:
     """The table's row of one file."""
     return page.get_by_role("row").filter(has_text=name)
+
+
+async def stored_draft(page: Page, text: str) -> None:
+    """Wait until the browser has stored an unsent question."""
+    async with asyncio.timeout(10):
+        while text not in await page.evaluate("() => localStorage.studio_chat_drafts ?? ''"):
+            await page.evaluate("() => new Promise(requestAnimationFrame)")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 60
-_LINK = re.compile(r"http://\S+/sign-in\?link=\S+")
+_LINK = re.compile(r"http://\S+/api/auth/link/\S+")
 
 
 @dataclass
@@ -31,6 +31,7 @@ class ServedStudio:
     link: str = ""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=400))
     _process: subprocess.Popen[str] | None = None
+    _reader: threading.Thread | None = None
 
     @property
     def address(self) -> str:
@@ -50,7 +51,8 @@ class ServedStudio:
         )
         ready = threading.Event()
         self.link = ""
-        threading.Thread(target=self._read, args=(self._process, ready), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)
+        self._reader.start()
         ready.wait(START_SECONDS)
         if not self.link:
             self.kill()
@@ -73,11 +75,12 @@ class ServedStudio:
 
     def _read(self, process: "subprocess.Popen[str]", ready: threading.Event) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.log.append(line)
-            if found := _LINK.search(line):
-                self.link = found[0]
-                ready.set()
+        with process.stdout as lines:
+            for line in lines:
+                self.log.append(line)
+                if found := _LINK.search(line):
+                    self.link = found[0]
+                    ready.set()
         ready.set()
 
     def new_link(self) -> str:
@@ -105,6 +108,8 @@ class ServedStudio:
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
+        if self._reader is not None:
+            self._reader.join(30)
 
 
 def _free_port() -> int:

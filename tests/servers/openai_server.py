@@ -12,6 +12,7 @@ import json
 import re
 import signal
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -280,7 +281,8 @@ def main() -> None:
         text = text[: options.pieces * 6]
     how = Behaviour(options.mode, text, options.first_ms / 1000, options.delay_ms / 1000)
     with OpenAIServer(how).running(options.port) as server:
-        print(server.address, flush=True)
+        sys.stdout.write(f"{server.address}\n")
+        sys.stdout.flush()
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 

@@ -8,6 +8,7 @@ from clone_studio.errors import ProviderError, StudioError
 from clone_studio.services.answers.transcript import Opened
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus
+from clone_studio.services.knowledge.cite import Citation
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.spans import SpanRecorder
 
@@ -135,9 +136,23 @@ def unstored_events(running: Running) -> Iterator[dict[str, Any]]:
     }
 
 
-def citation_rows(citations: Sequence[Any]) -> list[Mapping[str, Any]]:
+def citation_rows(citations: Sequence[Citation]) -> list[Mapping[str, Any]]:
     """Return citations as they are stored and sent."""
-    return [citation.as_json() for citation in citations]
+    return [
+        {
+            "number": one.number,
+            "chunkId": one.chunk_id,
+            "fileId": one.file_id,
+            "file": one.file,
+            "page": one.page,
+            "pageLabel": one.page_label,
+            "start": one.start,
+            "end": one.end,
+            "quote": one.quote,
+            "score": one.score,
+        }
+        for one in citations
+    ]
 
 
 def _error_class(code: str | None) -> type[StudioError]:

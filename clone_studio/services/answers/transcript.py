@@ -15,7 +15,7 @@ from clone_studio.providers.llm.protocol import ChatTurn
 from clone_studio.services.conversations import MessageInfo, message_info, thread_row, title_of
 
 HISTORY_MESSAGES = 24
-ROOT = ""
+ROOT = "root"
 STREAMING = "streaming"
 LOST = (
     "The studio was stopped while this answer was being written. What was written is kept. "

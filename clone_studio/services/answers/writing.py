@@ -11,6 +11,7 @@ from clone_studio.errors import ProviderError, StudioError
 from clone_studio.providers.llm.protocol import Finished, LanguageModel, TextDelta
 from clone_studio.services.answers.preparing import Prepared, Preparer
 from clone_studio.services.answers.running import Running, citation_rows
+from clone_studio.services.answers.storable import StorableStream
 from clone_studio.services.answers.transcript import LOST, Ending, Transcript
 from clone_studio.services.knowledge.cite import CitationWriter
 from clone_studio.services.usage import usage_of
@@ -48,6 +49,8 @@ class Writing:
         self._threads = threads
         self._prepared: Prepared | None = None
         self._writer = CitationWriter(())
+        self._storable = StorableStream()
+        self._sources_known = True
         self._finished: Finished | None = None
 
     async def run(self) -> Ending:
@@ -69,6 +72,7 @@ class Writing:
             # The boundary of the task: without an end the thread would stay locked for ever.
             logger.exception("Answer %s failed", self._running.opened.message_id)
             state = "interrupted" if self._has_text() else "failed"
+            self._sources_known = False
             return await self._ending(state, ProviderError(UNFORESEEN, code="internal"))
 
     async def _write(self) -> None:
@@ -94,7 +98,7 @@ class Writing:
                 spans.add("llm.last_token", first, spans.now_ms())
 
     def _take(self, delta: TextDelta) -> None:
-        self._running.add(self._writer.feed(delta.text))
+        self._running.add(self._writer.feed(self._storable.feed(delta.text)))
 
     def _prepare(self) -> Prepared:
         running = self._running
@@ -112,7 +116,7 @@ class Writing:
     def _end(self, state: str, error: StudioError | None) -> Ending:
         running = self._running
         with running.spans.span("cite"):
-            citations = self._writer.citations(running.text)
+            citations = self._writer.citations(running.text) if self._sources_known else []
         running.spans.mark("total")
         mode = "quotes" if self._llm.kind == "quotes" else "model"
         turns = self._prepared.request.turns if self._prepared else ()
