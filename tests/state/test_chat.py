@@ -77,9 +77,10 @@ async def tab(harness: Harness, cookie: str, slug: str) -> AsyncIterator[Tab]:
 
 async def until(condition: Callable[[], Any]) -> Any:
     """Wait for what the tab is told; the suite's time-out bounds it."""
-    while not (found := condition()):
+    while True:
+        if found := condition():
+            return found
         await asyncio.sleep(0.005)
-    return found
 
 
 def shown(tab: Tab) -> str:
