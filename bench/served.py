@@ -1,5 +1,6 @@
 """A served studio of its own for the benches: temporary data, free port, no key, no browser."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -205,8 +206,17 @@ def models_folder() -> Path:
 
 
 def launcher_ready() -> bool:
-    """Tell whether this is the environment that the launcher installed."""
-    return Path(sys.prefix) == PROJECT_ROOT / ".venv"
+    """Tell whether `./studio up` would find its environment complete and install nothing.
+
+    The launcher makes an environment anew when it does not know it as its own. A bench must
+    never cause that, least of all through a link to an environment that others share.
+    """
+    folder = PROJECT_ROOT / ".venv"
+    stamp = folder / ".requirements.txt.sum"
+    if folder.is_symlink() or Path(sys.prefix) != folder or not stamp.is_file():
+        return False
+    wanted = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()
+    return stamp.read_text(encoding="utf-8") == wanted
 
 
 def _free_port() -> int:
