@@ -1,5 +1,6 @@
 """A served studio of its own for the benches: temporary data, free port, no key, no browser."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -166,19 +167,22 @@ def upload(client: httpx.Client, persona: str, name: str, content: bytes) -> str
     return str(answer.json()["id"])
 
 
-def wait_ready(client: httpx.Client, persona: str, file_id: str, seconds: float = 300) -> None:
-    """Wait until a document is ready.
+def wait_ready(
+    client: httpx.Client, persona: str, file_id: str, *, meaning: bool = False, seconds: float = 300
+) -> None:
+    """Wait until a document is ready, with `meaning` until search by meaning finds it as well.
 
     Raises:
         RuntimeError: It failed or took longer.
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        status = client.get(f"/api/personas/{persona}/files/{file_id}/status").json()
-        if status["status"].startswith("ready"):
+        file = client.get(f"/api/personas/{persona}/files/{file_id}").json()
+        if file["status"] == "failed":
+            raise RuntimeError(f"the document failed: {file['error']}")
+        waiting = meaning and file["embedding"] in {"pending", "running"}
+        if file["status"].startswith("ready") and not waiting:
             return
-        if status["status"] == "failed":
-            raise RuntimeError(f"the document failed: {status['error']}")
         time.sleep(0.1)
     raise RuntimeError(f"the document was not ready after {seconds:.0f} s")
 
@@ -201,9 +205,18 @@ def models_folder() -> Path:
     return Path(os.environ.get("STUDIO_MODELS_DIR") or PROJECT_ROOT / ".data" / "models")
 
 
-def launcher_ready() -> bool:
-    """Tell whether this is the environment that the launcher installed."""
-    return Path(sys.prefix) == PROJECT_ROOT / ".venv"
+def launcher_ready(prefix: Path = Path(sys.prefix)) -> bool:
+    """Tell whether `./studio up` would find its environment complete and install nothing.
+
+    The launcher makes an environment anew when it does not know it as its own. A bench must
+    never cause that, least of all through a link to an environment that others share.
+    """
+    folder = PROJECT_ROOT / ".venv"
+    stamp = folder / ".requirements.txt.sum"
+    if folder.is_symlink() or prefix != folder or not stamp.is_file():
+        return False
+    wanted = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()
+    return stamp.read_text(encoding="utf-8") == wanted
 
 
 def _free_port() -> int:
