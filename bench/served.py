@@ -204,7 +204,7 @@ def models_folder() -> Path:
     return Path(os.environ.get("STUDIO_MODELS_DIR") or PROJECT_ROOT / ".data" / "models")
 
 
-def launcher_ready() -> bool:
+def launcher_ready(prefix: Path = Path(sys.prefix)) -> bool:
     """Tell whether `./studio up` would find its environment complete and install nothing.
 
     The launcher makes an environment anew when it does not know it as its own. A bench must
@@ -212,7 +212,7 @@ def launcher_ready() -> bool:
     """
     folder = PROJECT_ROOT / ".venv"
     stamp = folder / ".requirements.txt.sum"
-    if folder.is_symlink() or Path(sys.prefix) != folder or not stamp.is_file():
+    if folder.is_symlink() or prefix != folder or not stamp.is_file():
         return False
     wanted = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()
     return stamp.read_text(encoding="utf-8") == wanted

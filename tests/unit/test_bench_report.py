@@ -1,7 +1,6 @@
 """The frame of the benches: its table, its JSON, and parts that cannot run."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -58,13 +57,9 @@ def test_part_that_cannot_run_leaves_one_line() -> None:
     assert measured("chat", lambda: ROWS) == (ROWS, "")
 
 
-def test_bench_never_has_the_launcher_make_a_shared_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bench_never_has_the_launcher_make_a_shared_environment(tmp_path: Path) -> None:
     # An environment that the launcher did not make: it would make it anew.
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
-
-    assert not launcher_ready()
+    assert not launcher_ready(prefix=tmp_path)
 
 
 def test_long_text_is_the_same_at_every_call() -> None:

@@ -52,10 +52,17 @@ class _Signs:
     """What is remembered of one persona and model: ids and signs of the windows, by place."""
 
     lock: Lock = field(default_factory=Lock)
+    dimension: int = 0
     revision: int = -1
     last_id: int = 0
     ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     signs: Words = field(default_factory=lambda: np.empty((0, 0), np.uint64))
+
+    def forget(self, dimension: int) -> None:
+        """Begin anew for vectors of another size, as a server that was exchanged may give."""
+        self.dimension, self.revision, self.last_id = dimension, -1, 0
+        self.ids = np.empty(0, np.int64)
+        self.signs = np.empty((0, -(-dimension // 64)), np.uint64)
 
     @property
     def size(self) -> int:
@@ -102,19 +109,21 @@ class VectorIndex:
         if limit < 1:
             return []
         with self._database.read() as session:
-            known = self._current(session, persona_id, model)
+            known = self._current(session, persona_id, model, query.size)
             candidates = _nearest(known, query)
             if not candidates:
                 return []
             rows = session.connection().execute(_FULL, {"ids": candidates, "persona": persona_id})
             return _ranked([(row[0], row[1]) for row in rows], query, limit)
 
-    def _current(self, session: Session, persona_id: str, model: str) -> _Signs:
+    def _current(self, session: Session, persona_id: str, model: str, size: int) -> _Signs:
         """Return the signs as this snapshot has them, reading only what is new."""
         with self._lock:
             known = self._known.setdefault((persona_id, model), _Signs())
             self._known.move_to_end((persona_id, model))
         with known.lock:
+            if known.dimension != size:
+                known.forget(size)
             _refresh(session, known, persona_id, model)
             current = _Signs(ids=known.ids, signs=known.signs)
         self._forget_oldest()
@@ -142,14 +151,13 @@ def _refresh(session: Session, known: _Signs, persona_id: str, model: str) -> No
     ids, signs = [known.ids], [known.signs]
     rows = connection.execute(_NEW, {**keys, "last": known.last_id})
     for batch in rows.partitions(_LOAD_ROWS):
-        ids.append(np.array([row[0] for row in batch], np.int64))
-        full = np.frombuffer(b"".join(row[1] for row in batch), "<f4").reshape(len(batch), -1)
-        signs.append(packed_signs(full))
+        known.last_id = batch[-1][0]
+        usable = [row for row in batch if len(row[1]) == known.dimension * 4]
+        ids.append(np.array([row[0] for row in usable], np.int64))
+        full = np.frombuffer(b"".join(row[1] for row in usable), "<f4")
+        signs.append(packed_signs(full.reshape(-1, known.dimension)))
     if len(ids) > 1:
-        width = signs[1].shape[1]
-        known.signs = np.concatenate([part.reshape(-1, width) for part in signs])
-        known.ids = np.concatenate(ids)
-        known.last_id = int(known.ids[-1])
+        known.ids, known.signs = np.concatenate(ids), np.concatenate(signs)
     known.revision = revision
 
 
@@ -164,8 +172,8 @@ def packed_signs(vectors: Vectors) -> Words:
 def _nearest(known: _Signs, query: Vectors) -> list[int]:
     """Return the ids of the windows whose signs differ least from those of `query`."""
     wanted = packed_signs(query.reshape(1, -1))
-    if len(known.ids) <= CANDIDATES or wanted.shape[1] != known.signs.shape[1]:
-        return [int(one) for one in known.ids[:CANDIDATES]]
+    if len(known.ids) <= CANDIDATES:
+        return [int(one) for one in known.ids]
     differing = np.zeros(len(known.ids), np.uint16)
     for word in range(wanted.shape[1]):
         differing += np.bitwise_count(known.signs[:, word] ^ wanted[0, word])

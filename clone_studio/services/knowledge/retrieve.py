@@ -73,22 +73,40 @@ class Retriever:
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         """Return the sentences of `passages` that answer `question` best, at most four."""
-        return evidence.quotes(question, passages, self._weights(question, passages))
+        persona_id = self._owner_of(passages)
+        if persona_id is None:
+            return ()
+        return evidence.quotes(question, passages, self._weights(persona_id, question))
 
     def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
         """Say whether `passages` hold enough of what `question` is about to answer it."""
-        return evidence.has_answer(question, passages, self._weights(question, passages))
+        persona_id = self._owner_of(passages)
+        if persona_id is None:
+            return False
+        weights = self._weights(persona_id, question)
+        return evidence.has_answer(
+            question, passages, weights, self._likeness(persona_id, question)
+        )
 
-    def _weights(self, question: str, passages: Sequence[Passage]) -> evidence.Weights:
+    def _owner_of(self, passages: Sequence[Passage]) -> str | None:
+        """Return whose knowledge the passages are, None when it is gone."""
         if not passages:
-            return evidence.Weights({}, 0)
+            return None
         with self._database.read() as session:
             file = session.get(StoredFile, passages[0].file_id)
-        wanted = query_terms(question[:QUERY_CHARS])
-        if file is None:
-            return evidence.Weights({}, 0)
-        counts = self._index.counts(file.persona_id, wanted)
+            return file.persona_id if file else None
+
+    def _weights(self, persona_id: str, question: str) -> evidence.Weights:
+        counts = self._index.counts(persona_id, query_terms(question[:QUERY_CHARS]))
         return evidence.Weights(counts.holding, counts.chunks)
+
+    def _likeness(self, persona_id: str, question: str) -> float | None:
+        """Return the cosine of the nearest window, None where meaning does not serve."""
+        vector = self._vector_of(question[:QUERY_CHARS])
+        if vector is None:
+            return None
+        nearest = self._index.vector(persona_id, self._embedder.model, vector, 1)
+        return nearest[0].score if nearest else None
 
     def _vector_of(self, query: str) -> Vectors | None:
         """Return the query's vector, None while the embedder does not work."""
