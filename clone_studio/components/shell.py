@@ -82,6 +82,8 @@ def shell(
             ),
             ErrorBoundary.create(rx.el.div(*children, class_name=body), fallback_render=_broken()),
             id="page",
+            # Until the page has met the studio, nothing in it takes a click.
+            aria_busy=rx.cond(state.is_hydrated, "false", "true"),
             class_name="page page--fixed" if fixed else "page",
             tab_index=-1,
         ),
