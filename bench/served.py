@@ -123,9 +123,8 @@ class Served:
 
     def client(self) -> httpx.Client:
         """Return a client of its API, signed in as the owner."""
-        answer = httpx.post(
-            f"{self.base}/api/auth/token", json={"email": OWNER[0], "password": OWNER[1]}
-        )
+        owner = {"email": OWNER[0], "password": OWNER[1]}
+        answer = httpx.post(f"{self.base}/api/auth/token", json=owner, timeout=60)
         answer.raise_for_status()
         token = answer.json()["accessToken"]
         headers = {"Authorization": f"Bearer {token}"}
