@@ -157,12 +157,8 @@ def _threads(*beside: rx.Component) -> rx.Component:
 
 def _source() -> rx.Component:
     navigation = rx.el.div(
-        rx.cond(
-            SourceState.page_count > 1,
-            sources.pager(
-                SourceState.page, SourceState.page_count, SourceState.page_label, SourceState.turn
-            ),
-            rx.el.p(SourceState.page_label, class_name="pager__label"),
+        sources.pager(
+            SourceState.page, SourceState.page_count, SourceState.page_label, SourceState.turn
         ),
         rx.cond(
             SourceState.marked == "",

@@ -136,6 +136,12 @@ def page_words(label: str, page: int, file: str) -> str:
     return f"page {label or page}"
 
 
+def page_label(label: str, page: int, file: str) -> str:
+    """Return what a pager says of a page besides its number, empty when that is all."""
+    words = page_words(label, page, file)
+    return "" if words == f"page {page}" else f"{words[:1].upper()}{words[1:]}"
+
+
 def thread_row(thread: ThreadInfo, now: datetime | None = None) -> ThreadRow:
     """Return the line of one thread."""
     return ThreadRow(
