@@ -22,7 +22,9 @@ from bench.served import Served, browser_path, served, upload, wait_ready
 from clone_studio.settings import PROJECT_ROOT
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
-SIZES = {1440: 900, 820: 1100, 390: 844}
+SIZES = {1440: 900, 1280: 800, 820: 1100, 390: 844}
+REVIEWED = (1440, 820, 390)
+README_WIDTH = 1280
 WIDEST_BYTES = 300_000
 ANSWER_MS = 30_000
 
@@ -73,25 +75,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_content(client: httpx.Client) -> Clones:
-    """Make two clones with documents through the API and wait until they are ready."""
+    """Make two clones with documents through the API and wait until all of them are read."""
     main_clone = _create(client, sample.CLONE)
-    files = {
-        name: upload(client, main_clone["id"], name, text.encode())
+    files = [
+        upload(client, main_clone["id"], name, text.encode())
         for name, text in sample.DOCUMENTS.items()
-    }
+    ]
     second = _create(client, sample.SECOND)
     name, text = sample.SECOND_DOCUMENT
-    wait_ready(client, second["id"], upload(client, second["id"], name, text.encode()))
-    for file_id in files.values():
-        wait_ready(client, main_clone["id"], file_id)
-    guide = next(
-        persona
-        for persona in client.get("/api/personas").json()["personas"]
-        if persona["id"] not in {main_clone["id"], second["id"]}
-    )
-    for file in client.get(f"/api/personas/{guide['id']}/files").json()["files"]:
-        wait_ready(client, guide["id"], file["id"])
-    return Clones(main_clone["slug"], guide["slug"], next(iter(files.values())))
+    upload(client, second["id"], name, text.encode())
+    personas = client.get("/api/personas").json()["personas"]
+    for persona in personas:
+        for file in client.get(f"/api/personas/{persona['id']}/files").json()["files"]:
+            wait_ready(client, persona["id"], file["id"], meaning=True)
+    guide = next(persona for persona in personas if persona["isSample"])
+    return Clones(main_clone["slug"], guide["slug"], files[0])
 
 
 def _create(client: httpx.Client, fields: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +156,7 @@ def _readme(browser: Browser, studio: Served, storage: dict[str, Any], clones: C
     by_name = {shot.name: shot for shot in shots(clones)}
     chosen = {"chat": "chat-guide", "clones": "clones", "files": "files"}
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with _page(browser, storage, 1440, "light") as page:
+    with _page(browser, storage, README_WIDTH, "light") as page:
         for name, shot in chosen.items():
             target = IMAGES / f"{name}.png"
             _photograph(page, studio, by_name[shot], target)
@@ -172,7 +170,7 @@ def _everything(
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     schemes: tuple[Scheme, ...] = ("light", "dark")
-    for width in SIZES:
+    for width in REVIEWED:
         for scheme in schemes:
             with _page(browser, {}, width, scheme) as page:
                 _photograph(

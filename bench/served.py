@@ -140,7 +140,7 @@ class Served:
         # The stream is closed under this thread when the studio is stopped.
         try:
             for line in stream:
-                self._lines = [*self._lines[-50:], line.strip()]
+                self._lines = [*self._lines[-200:], line.strip()]
                 if not self._link and (found := LINK.search(line)):
                     self._link = found[0]
                     self._linked.set()
@@ -166,19 +166,22 @@ def upload(client: httpx.Client, persona: str, name: str, content: bytes) -> str
     return str(answer.json()["id"])
 
 
-def wait_ready(client: httpx.Client, persona: str, file_id: str, seconds: float = 300) -> None:
-    """Wait until a document is ready.
+def wait_ready(
+    client: httpx.Client, persona: str, file_id: str, *, meaning: bool = False, seconds: float = 300
+) -> None:
+    """Wait until a document is ready, with `meaning` until search by meaning finds it as well.
 
     Raises:
         RuntimeError: It failed or took longer.
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        status = client.get(f"/api/personas/{persona}/files/{file_id}/status").json()
-        if status["status"].startswith("ready"):
+        file = client.get(f"/api/personas/{persona}/files/{file_id}").json()
+        if file["status"] == "failed":
+            raise RuntimeError(f"the document failed: {file['error']}")
+        waiting = meaning and file["embedding"] in {"pending", "running"}
+        if file["status"].startswith("ready") and not waiting:
             return
-        if status["status"] == "failed":
-            raise RuntimeError(f"the document failed: {status['error']}")
         time.sleep(0.1)
     raise RuntimeError(f"the document was not ready after {seconds:.0f} s")
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import reflex as rx
 
 from clone_studio.bootstrap import Services, services
-from clone_studio.errors import StudioError
 from clone_studio.live import Live
 from clone_studio.logs import set_up
 from clone_studio.worker import Worker
@@ -27,7 +26,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     await asyncio.to_thread(_prepare, studio)
     workers = Worker(studio)
     await asyncio.to_thread(workers.start)
-    guide = asyncio.create_task(asyncio.to_thread(_teach_guide, studio))
+    guide = asyncio.create_task(asyncio.to_thread(studio.guide.ensure))
     try:
         async with Live(app).running():
             logger.info("Studio started")
@@ -44,11 +43,3 @@ def _prepare(studio: Services) -> None:
     studio.database.migrate()
     studio.auth.ensure_owner()
     studio.chat.recover()
-
-
-def _teach_guide(studio: Services) -> None:
-    try:
-        studio.guide.ensure()
-    except StudioError as error:
-        # The studio is useful without its sample; the log says what is missing.
-        logger.warning("The guide could not be brought up to date: %s", error.detail)

@@ -64,11 +64,19 @@ class Live:
     Args:
         app: The Reflex app whose tabs are shown the news.
         studio: Gives the services; called late, because the app is made first.
+        every: Seconds between two pushes of a growing answer.
     """
 
-    def __init__(self, app: rx.App, studio: Callable[[], Services] = services) -> None:
+    def __init__(
+        self,
+        app: rx.App,
+        studio: Callable[[], Services] = services,
+        *,
+        every: float = PUSH_SECONDS,
+    ) -> None:
         self._app = app
         self._studio = studio
+        self._every = every
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams = 0
         self._refreshing: set[str] = set()
@@ -137,7 +145,7 @@ class Live:
     def _pause(self, tail: int) -> float:
         """Return the seconds until the next push, for an unfinished paragraph of `tail` chars."""
         return max(
-            PUSH_SECONDS,
+            self._every,
             self._streams * SECONDS_PER_STREAM,
             min(2.0, tail / TAIL_CHARS_PER_SECOND),
         )

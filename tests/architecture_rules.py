@@ -9,6 +9,8 @@ FUNCTION_LINES = 50
 UNWANTED_NAMES = {"utils", "helpers", "manager", "util", "helper", "misc", "common"}
 # Given back by a handler these run through `eval`, which the content security policy forbids.
 EVALUATED = {"toast", "set_clipboard", "call_function"}
+# Called they only return an iterator; what blocks in them is awaited.
+ITERATORS = {"attach", "subscribe"}
 NOWHERE = {"call_script", "run_script", "upload"}
 Fault = tuple[int, str]
 
@@ -168,7 +170,7 @@ def _is_service_call(call: ast.Call) -> bool:
     if not (isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute)):
         return False
     root = func.value.value
-    if func.value.attr in {"events", "settings"}:
+    if func.value.attr in {"events", "settings"} or func.attr in ITERATORS:
         return False
     return (isinstance(root, ast.Call) and _name(root.func) == "services") or (
         isinstance(root, ast.Name) and root.id == "studio"

@@ -1,5 +1,6 @@
 """What every test stands on: a closed network, its own data folder, and the studio's services."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from clone_studio.db import Database
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
 from clone_studio.services.events import MemoryEventBus
+from clone_studio.services.guide import GuideService
 from clone_studio.services.passwords import Passwords
 from clone_studio.settings import Settings
 
@@ -77,6 +79,21 @@ def database(settings: Settings) -> Iterator[Database]:
     opened.dispose()
 
 
+def with_small_guide(studio: Services) -> Services:
+    """Return the services with a guide of one page: reading the real one takes seconds."""
+    folder = studio.settings.data_dir / "guide"
+    folder.mkdir()
+    (folder / "asking.md").write_text("# Asking\n\nType a question and press Enter.")
+    guide = GuideService(
+        studio.database,
+        personas=studio.personas,
+        files=studio.files,
+        audit=studio.audit,
+        folder=folder,
+    )
+    return dataclasses.replace(studio, guide=guide)
+
+
 @pytest.fixture
 def studio(settings: Settings) -> Iterator[Services]:
     """The services of an empty studio, also for code that asks `bootstrap.services()`."""
@@ -84,6 +101,7 @@ def studio(settings: Settings) -> Iterator[Services]:
     audit = AuditService(database)
     auth = AuthService(database, settings, audit=audit, events=events, passwords=quick_passwords())
     built = bootstrap.build(settings, database=database, events=events, audit=audit, auth=auth)
+    built = with_small_guide(built)
     bootstrap.override(built)
     yield built
     bootstrap.override(None)

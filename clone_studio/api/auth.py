@@ -31,6 +31,8 @@ async def redeem_link(token: str, request: Request) -> Response:
         signed_in = await asyncio.to_thread(auth.redeem_link, token, _user_agent(request))
     except NotSignedIn:
         return _see_other(f"{LOGIN}?reason=link")
+    # The owner who has just been made finds the sample on the first page.
+    await asyncio.to_thread(services().guide.ensure)
     # The first link makes the owner, and the owner's first page shows the sample clone.
     await asyncio.to_thread(services().guide.ensure)
     return _with_cookie(_see_other(CLONES), request, signed_in)

@@ -40,7 +40,7 @@ def finder(state: Any) -> rx.Component:
                 class_name="finder__field",
             ),
             rx.el.div(
-                rx.foreach(state.found, _row),
+                rx.foreach(state.found, lambda row: _row(row, state)),
                 rx.cond(
                     state.found.length() == 0,
                     rx.el.p(
@@ -63,7 +63,7 @@ def finder(state: Any) -> rx.Component:
     )
 
 
-def _row(row: Any) -> rx.Component:
+def _row(row: Any, state: Any) -> rx.Component:
     mark = rx.match(
         row.kind,
         *((kind, rx.icon(icon, size=16)) for kind, icon in _ICONS.items()),
@@ -76,6 +76,7 @@ def _row(row: Any) -> rx.Component:
             rx.el.span(row.title, class_name="one-line grow"),
             rx.el.span(row.note, class_name="meta"),
             to=row.href,
+            on_click=state.set_open(False),
             class_name="finder__item",
         ),
         key=row.key,

@@ -4,6 +4,7 @@ Both put files into a staging folder and keep only what has the pinned sum. Stan
 only, like everything the launcher uses.
 """
 
+import contextlib
 import errno
 import hashlib
 import http.client
@@ -230,11 +231,13 @@ def matches(file: ModelFile, path: Path) -> bool:
 
 
 def _folder_size(folder: Path) -> int:
-    """Add up the files below `folder`, some of which may vanish meanwhile."""
+    """Add up the files below `folder`, some of which may vanish meanwhile.
+
+    `os.walk` passes over folders that are gone by the time it gets there; `Path.rglob` raises.
+    """
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(parent) / name).stat().st_size
     return total

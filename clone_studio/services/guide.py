@@ -75,15 +75,19 @@ class GuideService:
 
         Without an owner nothing happens. Pages that did not change are left alone, changed
         ones are read again, and those that are gone from the documentation are removed; what
-        the user added stays.
+        the user added stays. The studio is useful without its sample: when it cannot be made
+        the log says why.
         """
         with self._lock:
             owner_id = self._owner_id()
             if owner_id is None:
                 return
-            persona_id = self._sample_id(owner_id) or self._made(owner_id)
-            if persona_id is not None:
-                self._bring_up_to_date(owner_id, persona_id)
+            try:
+                persona_id = self._sample_id(owner_id) or self._made(owner_id)
+                if persona_id is not None:
+                    self._bring_up_to_date(owner_id, persona_id)
+            except StudioError as error:
+                logger.warning("The guide could not be brought up to date: %s", error.detail)
 
     def _owner_id(self) -> str | None:
         with self._database.read() as session:

@@ -5,6 +5,7 @@ memory and touched from the event loop only; a tab that went away is forgotten a
 push that does not reach it.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,12 +19,14 @@ class Watch:
         tab: The tab's client token: an address, never a proof of identity.
         user_id: Whose session opened the tab.
         session_id: The session that has to be valid at each push.
+        serial: Tells a watch from an earlier one of the same tab, as after a reload.
     """
 
     topic: str
     tab: str
     user_id: str
     session_id: str
+    serial: int = field(default_factory=itertools.count().__next__)
 
     @property
     def kind(self) -> str:
@@ -49,9 +52,8 @@ class Watchers:
 
     def watch(self, watch: Watch) -> None:
         """Begin a watch; the tab's earlier watch of the same kind ends."""
-        known = self._by_tab.get((watch.tab, watch.kind)) == watch
         self._by_tab[watch.tab, watch.kind] = watch
-        if self._listener is not None and not known:
+        if self._listener is not None:
             self._listener(watch)
 
     def holds(self, watch: Watch) -> bool:

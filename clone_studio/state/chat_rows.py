@@ -15,13 +15,17 @@ STATE_NOTES = {
     "failed": "This answer could not be written.",
 }
 SPAN_NAMES = {
-    "cache": "Cache",
+    "open": "Taking the question",
     "rewrite": "Rewriting the question",
     "retrieve.embed": "Understanding the question",
     "retrieve.search": "Searching the files",
     "retrieve.rerank": "Ranking the passages",
+    "prompt.render": "Writing the prompt",
+    "quote": "Choosing the quotes",
     "llm.first_token": "First word",
     "llm.last_token": "Last word",
+    "cite": "Checking the citations",
+    "total": "All together",
 }
 
 

@@ -1,13 +1,18 @@
 """Clients of the API: one signed in by cookie, one that nobody knows."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Message
 
 from clone_studio.api.app import api_app
 from clone_studio.bootstrap import Services
+from clone_studio.clone_studio import app
 from clone_studio.models import User
 from clone_studio.services.auth import SESSION_COOKIE
 from tests.conftest import OWNER_EMAIL, OWNER_PASSWORD
@@ -31,6 +36,30 @@ class Person:
     client: httpx.AsyncClient
     user_id: str = ""
     cookie: str = ""
+
+
+@pytest.fixture(scope="session")
+def whole() -> ASGIApp:
+    """The whole application, without the built page."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("__REFLEX_SKIP_COMPILE", "1")
+        application: ASGIApp = app()
+        return application
+
+
+@asynccontextmanager
+async def alive(application: ASGIApp) -> AsyncIterator[None]:
+    """Run the application's lifespan, as a server does."""
+    to_app: asyncio.Queue[Message] = asyncio.Queue()
+    from_app: asyncio.Queue[Message] = asyncio.Queue()
+    scope: dict[str, Any] = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+    running = asyncio.create_task(application(scope, to_app.get, from_app.put))
+    await to_app.put({"type": "lifespan.startup"})
+    assert (await from_app.get())["type"] == "lifespan.startup.complete"
+    yield
+    await to_app.put({"type": "lifespan.shutdown"})
+    assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
+    await running
 
 
 @pytest.fixture

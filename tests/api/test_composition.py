@@ -1,9 +1,6 @@
 """The studio as it is served: pages, API and sockets behind the same gates and headers."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
@@ -15,40 +12,17 @@ from clone_studio.models import Conversation
 from clone_studio.models import Message as StoredMessage
 from clone_studio.services.auth import SESSION_COOKIE
 from clone_studio.session_gate import SessionMiddleware
+from tests.api.conftest import alive
 from tests.conftest import OWNER_EMAIL, OWNER_PASSWORD
 from tests.state.harness import Harness
 
 EVIL = "https://evil.example"
 
 
-@pytest.fixture(scope="module")
-def whole() -> ASGIApp:
-    """The whole application, without the built page."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("__REFLEX_SKIP_COMPILE", "1")
-        application: ASGIApp = app()
-        return application
-
-
 @pytest.fixture
 def served(whole: ASGIApp, studio: Services) -> ASGIApp:
     """The whole application over an empty studio."""
     return whole
-
-
-@asynccontextmanager
-async def alive(application: ASGIApp) -> AsyncIterator[None]:
-    """Run the application's lifespan, as a server does."""
-    to_app: asyncio.Queue[Message] = asyncio.Queue()
-    from_app: asyncio.Queue[Message] = asyncio.Queue()
-    scope: dict[str, Any] = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    running = asyncio.create_task(application(scope, to_app.get, from_app.put))
-    await to_app.put({"type": "lifespan.startup"})
-    assert (await from_app.get())["type"] == "lifespan.startup.complete"
-    yield
-    await to_app.put({"type": "lifespan.shutdown"})
-    assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
-    await running
 
 
 def browser_of(application: ASGIApp, **headers: str) -> httpx.AsyncClient:

@@ -85,7 +85,7 @@ async def test_names_are_kept_but_never_paths(owner: Person, clone: dict[str, An
     names = {
         "../../etc/passwd.txt": "passwd.txt",
         "Бабушка 祖母.txt": "Бабушка 祖母.txt",
-        'quote".txt': "quote_.txt",
+        'quote".txt': 'quote".txt',
     }
     for number, (given, kept) in enumerate(names.items()):
         answer = await sent(owner, name=given, content=TEXT + bytes([65 + number]))
@@ -159,11 +159,13 @@ async def test_a_broken_form_stores_nothing(
     assert [path for path in incoming.rglob("*") if path.is_file()] == []
 
 
-async def test_an_empty_file_fails_with_a_sentence(owner: Person, clone: dict[str, Any]) -> None:
+async def test_an_empty_file_fails_with_a_sentence(
+    working: Services, owner: Person, clone: dict[str, Any]
+) -> None:
     answer = await sent(owner, content=b"")
     assert answer.status_code == 201
-    assert answer.json()["status"] == "failed"
-    file = (await owner.client.get("/api/personas/ada/files")).json()["files"][0]
+    file = await settled(working, owner, clone["id"], answer.json()["id"])
+    assert file["status"] == "failed"
     assert "empty" in file["error"]
     retried = await owner.client.post(f"/api/personas/ada/files/{file['id']}/retry")
     assert retried.status_code == 200

@@ -200,7 +200,7 @@ async def test_signing_out_leads_to_the_sign_in_page(ada: Account) -> None:
     async with ada.page() as page:
         await page.goto("/clones")
         await page.get_by_role("button", name="Account").click()
-        await page.get_by_role("button", name="Sign out", exact=True).click()
+        await page.get_by_role("menuitem", name="Sign out").click()
         await expect(page.get_by_text("You are signed out.")).to_be_visible()
         await page.goto("/clones")
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -17,6 +17,7 @@ from clone_studio.models import (
     StoredFile,
     User,
 )
+from clone_studio.worker import Worker
 
 
 @pytest.fixture
@@ -166,8 +167,10 @@ def test_a_copy_reads_the_documents_anew_and_shares_no_bytes(
 
 def test_deleting_takes_everything_and_counts_it(studio: Services, owner_id: str) -> None:
     persona = studio.personas.create(owner_id, {"name": "Ada"})
-    file = studio.files.add_text(persona.id, "a.md", "# A\n\nThe engine weaves.")
-    studio.ingester.ingest(file.id, lambda: False)
+    studio.files.add_text(persona.id, "a.md", "# A\n\nThe engine weaves.")
+    job = studio.jobs.claim(("ingest",))
+    assert job is not None
+    Worker(studio).run(job)
     thread = studio.conversations.create(owner_id, persona.id)
     with studio.database.write() as session:
         session.add(Message(thread_id=thread.id, role="user", content="Who?"))

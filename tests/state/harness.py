@@ -126,6 +126,30 @@ class Harness:
         if self.errors:
             raise self.errors.pop()
 
+    @property
+    def event_namespace(self) -> "Harness":
+        """Stands for the app's sockets where something is pushed to tabs."""
+        return self
+
+    @property
+    def token_to_sid(self) -> Mapping[str, str]:
+        """The tabs that are connected."""
+        return {token: token for token in self._tabs}
+
+    def disconnect(self, tab: Tab) -> None:
+        """Close a tab."""
+        del self._tabs[tab.token]
+
+    @contextlib.asynccontextmanager
+    async def modify_state(self, token: rx.BaseStateToken) -> AsyncIterator[BaseState]:
+        """Change a tab's state from outside an event, as `rx.App.modify_state` does."""
+        async with self.manager.modify_state(token) as state:
+            yield state
+            delta = await state._get_resolved_delta()
+            state._clean()
+            if delta:
+                await self.emit_update(StateUpdate(delta=delta), token.ident)
+
     async def emit_update(self, update: StateUpdate, token: str) -> None:
         """Hand an update to the tab that has the token now; Reflex calls this."""
         if token in self._tabs:

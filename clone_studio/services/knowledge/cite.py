@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from clone_studio.services.knowledge import sentences
 from clone_studio.services.knowledge.analyse import content_terms, terms
@@ -38,6 +39,21 @@ class Citation:
     end: int
     quote: str
     score: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the citation as it is stored and as the API gives it."""
+        return {
+            "number": self.number,
+            "chunkId": self.chunk_id,
+            "fileId": self.file_id,
+            "file": self.file,
+            "page": self.page,
+            "pageLabel": self.page_label,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+            "score": self.score,
+        }
 
 
 class CitationWriter:

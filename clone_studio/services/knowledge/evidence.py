@@ -57,15 +57,19 @@ def quotes(question: str, passages: Sequence[Passage], weights: Weights) -> tupl
     for number, one in enumerate(passages, start=1):
         for start, end in sentences.spans(one.text):
             text = one.text[start:end]
-            if len(text) > QUOTE_CHARS or text.endswith("?"):
+            # Headings and questions name the subject and say nothing about it.
+            if len(text) > QUOTE_CHARS or text.endswith("?") or text.startswith("#"):
                 continue
             score = _coverage(wanted, terms(text))
             if score > 0:
                 # Earlier passages are better, of which coverage alone knows nothing.
                 found.append(Quote(number, " ".join(text.split()), score / (1 + 0.05 * number)))
+    # Sorting keeps equals in the order of the text: the first sentence of a section says most.
     found.sort(key=lambda quote: -quote.score)
-    distinct = {quote.text: quote for quote in reversed(found)}
-    best = sorted(distinct.values(), key=lambda quote: -quote.score)[:MOST_QUOTES]
+    distinct: dict[str, Quote] = {}
+    for quote in found:
+        distinct.setdefault(quote.text, quote)
+    best = list(distinct.values())[:MOST_QUOTES]
     return tuple(quote for quote in best if quote.score >= best[0].score * QUOTE_SHARE)
 
 
