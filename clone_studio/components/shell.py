@@ -65,8 +65,7 @@ def shell(
         fixed: The page area fills the window and scrolls inside itself (chat).
         narrow: One column of reading width (forms).
     """
-    state = frame.shell
-    body = "page__body page__body--narrow" if narrow else "page__body"
+    state, body = frame.shell, "page__body page__body--narrow" if narrow else "page__body"
     return rx.el.div(
         rx.el.a("Skip to the page", href="#page", class_name="skip"),
         topbar(state, frame.search),
