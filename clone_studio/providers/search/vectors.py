@@ -2,11 +2,12 @@
 
 The rows of `chunk_vectors` are the truth. A process remembers for each window its row's id and
 the signs of its vector, 56 bytes at 384 dimensions instead of 1,536. A search takes the windows
-whose signs differ least from the question's, reads their rows and ranks them by exact cosine;
-the reading join leaves out what is deleted, disabled or not ready, on any process. Signs first
-and full vectors second is what "binary quantisation with rescoring" means in vector databases.
+whose signs differ least from the question's, reads their rows, ranks them by exact cosine and
+leaves out what is disabled or not ready; what is deleted has no row, on any process. Signs
+first and full vectors second is known as binary quantisation with rescoring.
 """
 
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,12 +34,17 @@ _NEW = text(
     " AND id > :last ORDER BY id"
 )
 _IDS = text("SELECT id FROM chunk_vectors WHERE persona_id = :persona AND model = :model")
+# Lists go in as one JSON value: binding hundreds of values takes longer than reading the rows.
+# The persona is compared here and not there, or SQLite walks all of its rows by that index.
 _FULL = text(
-    "SELECT v.chunk_id, v.vector FROM chunk_vectors v"
-    " JOIN chunks c ON c.id = v.chunk_id JOIN files f ON f.id = c.file_id"
-    " WHERE v.id IN :ids AND v.persona_id = :persona AND c.enabled = true"
-    " AND f.state IN ('ready', 'ready_with_warnings')"
-).bindparams(bindparam("ids", expanding=True))
+    "SELECT persona_id, chunk_id, vector FROM chunk_vectors"
+    " WHERE id IN (SELECT value FROM json_each(:ids))"
+)
+_SERVED = text(
+    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id"
+    " WHERE c.id IN (SELECT value FROM json_each(:chunks))"
+    " AND c.enabled = true AND f.state IN ('ready', 'ready_with_warnings')"
+)
 _DELETE = text("DELETE FROM chunk_vectors WHERE model = :model AND chunk_id IN :chunks").bindparams(
     bindparam("chunks", expanding=True)
 )
@@ -113,8 +119,10 @@ class VectorIndex:
             candidates = _nearest(known, query)
             if not candidates:
                 return []
-            rows = session.connection().execute(_FULL, {"ids": candidates, "persona": persona_id})
-            return _ranked([(row[0], row[1]) for row in rows], query, limit)
+            rows = session.connection().execute(_FULL, {"ids": json.dumps(candidates)}).all()
+            own = [(chunk_id, vector) for owner, chunk_id, vector in rows if owner == persona_id]
+            ranked = _ranked(own, query)
+            return _served(session, ranked, limit)
 
     def _current(self, session: Session, persona_id: str, model: str, size: int) -> _Signs:
         """Return the signs as this snapshot has them, reading only what is new."""
@@ -181,7 +189,8 @@ def _nearest(known: _Signs, query: Vectors) -> list[int]:
     return [int(one) for one in known.ids[top]]
 
 
-def _ranked(rows: list[tuple[str, bytes]], query: Vectors, limit: int) -> list[Hit]:
+def _ranked(rows: list[tuple[str, bytes]], query: Vectors) -> list[Hit]:
+    """Return the chunks of the rows by the cosine of their best window, best first."""
     rows = [row for row in rows if len(row[1]) == query.size * 4]
     if not rows:
         return []
@@ -191,4 +200,17 @@ def _ranked(rows: list[tuple[str, bytes]], query: Vectors, limit: int) -> list[H
     for (chunk_id, _), cosine in zip(rows, cosines.tolist(), strict=True):
         best[chunk_id] = max(best.get(chunk_id, -1.0), cosine)
     ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
-    return [Hit(chunk_id, score) for chunk_id, score in ordered[:limit]]
+    return [Hit(chunk_id, score) for chunk_id, score in ordered]
+
+
+def _served(session: Session, ranked: list[Hit], limit: int) -> list[Hit]:
+    """Return the first `limit` of `ranked` that are enabled and in files that are ready."""
+    served: list[Hit] = []
+    for start in range(0, len(ranked), limit):
+        some = ranked[start : start + limit]
+        keys = {"chunks": json.dumps([hit.chunk_id for hit in some])}
+        there = set(session.connection().execute(_SERVED, keys).scalars())
+        served += [hit for hit in some if hit.chunk_id in there]
+        if len(served) >= limit:
+            break
+    return served[:limit]
