@@ -80,6 +80,7 @@ async def _listen(question: Question, heard: Heard) -> None:
                 heard.pieces.append(time.perf_counter() - began)
             elif question.end in line:
                 heard.ended = True
+                return
     finally:
         writer.close()
 
