@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +277,3 @@ def _timed(shelf: Library, question: str) -> float:
     spans = SpanRecorder()
     shelf.retriever.retrieve(shelf.persona_id, question, limit=6, spans=spans)
     return sum(float(span["ms"]) for span in spans.as_list())
-
-
-Measure = Callable[[bool], list[Row]]
