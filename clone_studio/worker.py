@@ -7,6 +7,8 @@ import threading
 from clone_studio.bootstrap import Services, services
 from clone_studio.services.job_runner import JobRunner
 
+logger = logging.getLogger(__name__)
+
 
 class Worker(JobRunner):
     """The job threads of one process.
@@ -17,6 +19,15 @@ class Worker(JobRunner):
 
     def __init__(self, studio: Services) -> None:
         super().__init__(studio.jobs, [("embed",), *[("ingest",)] * studio.settings.ingest_workers])
+        self._studio = studio
+
+    def start(self) -> None:
+        """Take up what was left undone, and begin to work."""
+        super().start()
+        waiting = self._studio.ingester.resume()
+        if waiting:
+            logger.info("%d files wait for search by meaning", waiting)
+        self._studio.store.clear_abandoned()
 
 
 def main() -> None:

@@ -85,7 +85,9 @@ class JobRunner:
         try:
             work.run(job)
         except JobLost:
-            logger.info("Job %s was cancelled or taken over", job.id)
+            logger.info("Job %s was stopped, cancelled or taken over", job.id)
+            # Does nothing unless the job is still ours, which is when this worker stops.
+            self._jobs.release(job)
         except JobAgain:
             self._jobs.again(job)
         except StudioError as error:

@@ -60,7 +60,8 @@ class OpenAIEmbedder:
         self._model = model
         self._max_retries = max_retries
         self._pause = pause
-        self._dimension = _DIMENSIONS.get(model, 0)
+        # Other servers give names as they like: their size is learned from the first answer.
+        self._dimension = 0 if base_url else _DIMENSIONS.get(model, 0)
         self._client: OpenAI | None = None
         self._lock = threading.Lock()
 

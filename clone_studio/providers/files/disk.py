@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -9,6 +11,8 @@ from uuid import uuid4
 from clone_studio.errors import DocumentError
 
 INCOMING = "incoming"
+# An upload that writes nothing for so long has no process any more.
+ABANDONED_SECONDS = 24 * 3600
 
 
 class DiskFileStore:
@@ -51,10 +55,13 @@ class DiskFileStore:
         """Remove a document; one that is gone already is no error."""
         self._place(storage_key).unlink(missing_ok=True)
 
-    def clear_incoming(self) -> None:
-        """Remove what uploads left behind that never ended. Call it before any begins."""
+    def clear_abandoned(self) -> None:
+        """Remove what uploads left behind that a killed process never ended."""
+        before = time.time() - ABANDONED_SECONDS
         for left in (self._folder / INCOMING).glob("*"):
-            left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < before:
+                    left.unlink()
 
     def _place(self, storage_key: str) -> Path:
         # A key is hexadecimal, so that it can never climb out of the folder.

@@ -27,6 +27,10 @@ class FileStore(Protocol):
         """Remove a document; one that is gone already is no error."""
         ...
 
+    def clear_abandoned(self) -> None:
+        """Remove what uploads left behind that ended without an end."""
+        ...
+
 
 class Upload(Protocol):
     """An upload in progress, written piece by piece."""

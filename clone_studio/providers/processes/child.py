@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, BinaryIO
 
-from clone_studio.settings import PROJECT_ROOT
-
+# Not from the settings: reading them would take a child longer than most of its work.
+ROOT = Path(__file__).resolve().parents[3]
 NICENESS = 10
 # What a child may know of its surroundings: no key, no token, no address.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
@@ -30,13 +31,13 @@ class Child:
         self, module: str, *arguments: str, extra_environment: dict[str, str] | None = None
     ) -> None:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= {"PYTHONPATH": str(PROJECT_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=PROJECT_ROOT,
+            cwd=ROOT,
             env=environment | (extra_environment or {}),
             # A Ctrl+C in the terminal is the parent's to handle.
             start_new_session=True,

@@ -8,6 +8,7 @@ BM25 as in Robertson and Zaragoza, "The Probabilistic Relevance Framework" (2009
 never negative weight of rare terms that Lucene uses.
 """
 
+import json
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -41,7 +42,12 @@ _POSTINGS = text(
     "SELECT p.segment_id, p.term, p.chunks FROM index_postings p WHERE p.term IN :terms"
     " AND p.segment_id IN (SELECT id FROM index_segments WHERE persona_id = :persona)"
 ).bindparams(bindparam("terms", expanding=True))
-_CHUNK = text("SELECT id FROM chunks WHERE file_id = :file AND position = :position")
+# Lists go in as one JSON value: binding a hundred values takes longer than reading the rows.
+# CROSS JOIN keeps SQLite from reading all chunks first.
+_CHUNKS = text(
+    "SELECT c.file_id, c.position, c.id FROM json_each(:spots) s CROSS JOIN chunks c"
+    " ON c.file_id = json_extract(s.value, '$[0]') AND c.position = json_extract(s.value, '$[1]')"
+)
 _DISABLED = text(
     "SELECT file_id, position FROM chunks WHERE persona_id = :persona AND enabled = false"
 )
@@ -143,8 +149,8 @@ class KeywordIndex:
     ) -> dict[str, list[tuple[int, bytes]]]:
         """Return `(start, packed postings)` of each term that was found."""
         found: dict[str, list[tuple[int, bytes]]] = {}
-        rows = session.connection().execute(_POSTINGS, {"persona": persona_id, "terms": terms})
-        for segment_id, term, chunks in rows:
+        keys = {"persona": persona_id, "terms": terms}
+        for segment_id, term, chunks in session.connection().execute(_POSTINGS, keys).all():
             start = layout.starts.get(segment_id)
             if start is not None:
                 found.setdefault(term, []).append((start, chunks))
@@ -196,10 +202,11 @@ def _best(
     top = np.argpartition(scores, -many)[-many:]
     # Equal scores keep the order of the documents, so that a search repeats exactly.
     top = top[np.lexsort((top, -scores[top]))]
-    hits = []
-    for place in top:
-        file_id, position = layout.chunk_at(int(place))
-        row = connection.execute(_CHUNK, {"file": file_id, "position": position}).first()
-        if row is not None:
-            hits.append(Hit(row[0], float(scores[place])))
-    return hits
+    spots = [layout.chunk_at(place) for place in top.tolist()]
+    rows = connection.execute(_CHUNKS, {"spots": json.dumps(spots)}).all()
+    ids = {(file_id, position): chunk_id for file_id, position, chunk_id in rows}
+    return [
+        Hit(ids[spot], float(scores[place]))
+        for spot, place in zip(spots, top, strict=True)
+        if spot in ids
+    ]

@@ -2,11 +2,12 @@
 
 The rows of `chunk_vectors` are the truth. A process remembers for each window its row's id and
 the signs of its vector, 56 bytes at 384 dimensions instead of 1,536. A search takes the windows
-whose signs differ least from the question's, reads their rows and ranks them by exact cosine;
-the reading join leaves out what is deleted, disabled or not ready, on any process. Signs first
-and full vectors second is what "binary quantisation with rescoring" means in vector databases.
+whose signs differ least from the question's, reads their rows, ranks them by exact cosine and
+leaves out what is disabled or not ready; what is deleted has no row, on any process. Signs
+first and full vectors second is known as binary quantisation with rescoring.
 """
 
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,12 +34,17 @@ _NEW = text(
     " AND id > :last ORDER BY id"
 )
 _IDS = text("SELECT id FROM chunk_vectors WHERE persona_id = :persona AND model = :model")
+# Lists go in as one JSON value: binding hundreds of values takes longer than reading the rows.
+# The persona is compared here and not there, or SQLite walks all of its rows by that index.
 _FULL = text(
-    "SELECT v.chunk_id, v.vector FROM chunk_vectors v"
-    " JOIN chunks c ON c.id = v.chunk_id JOIN files f ON f.id = c.file_id"
-    " WHERE v.id IN :ids AND v.persona_id = :persona AND c.enabled = true"
-    " AND f.state IN ('ready', 'ready_with_warnings')"
-).bindparams(bindparam("ids", expanding=True))
+    "SELECT persona_id, chunk_id, vector FROM chunk_vectors"
+    " WHERE id IN (SELECT value FROM json_each(:ids))"
+)
+_SERVED = text(
+    "SELECT c.id FROM chunks c JOIN files f ON f.id = c.file_id"
+    " WHERE c.id IN (SELECT value FROM json_each(:chunks))"
+    " AND c.enabled = true AND f.state IN ('ready', 'ready_with_warnings')"
+)
 _DELETE = text("DELETE FROM chunk_vectors WHERE model = :model AND chunk_id IN :chunks").bindparams(
     bindparam("chunks", expanding=True)
 )
@@ -52,10 +58,17 @@ class _Signs:
     """What is remembered of one persona and model: ids and signs of the windows, by place."""
 
     lock: Lock = field(default_factory=Lock)
+    dimension: int = 0
     revision: int = -1
     last_id: int = 0
     ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     signs: Words = field(default_factory=lambda: np.empty((0, 0), np.uint64))
+
+    def forget(self, dimension: int) -> None:
+        """Begin anew for vectors of another size, as a server that was exchanged may give."""
+        self.dimension, self.revision, self.last_id = dimension, -1, 0
+        self.ids = np.empty(0, np.int64)
+        self.signs = np.empty((0, -(-dimension // 64)), np.uint64)
 
     @property
     def size(self) -> int:
@@ -102,19 +115,23 @@ class VectorIndex:
         if limit < 1:
             return []
         with self._database.read() as session:
-            known = self._current(session, persona_id, model)
+            known = self._current(session, persona_id, model, query.size)
             candidates = _nearest(known, query)
             if not candidates:
                 return []
-            rows = session.connection().execute(_FULL, {"ids": candidates, "persona": persona_id})
-            return _ranked([(row[0], row[1]) for row in rows], query, limit)
+            rows = session.connection().execute(_FULL, {"ids": json.dumps(candidates)}).all()
+            own = [(chunk_id, vector) for owner, chunk_id, vector in rows if owner == persona_id]
+            ranked = _ranked(own, query)
+            return _served(session, ranked, limit)
 
-    def _current(self, session: Session, persona_id: str, model: str) -> _Signs:
+    def _current(self, session: Session, persona_id: str, model: str, size: int) -> _Signs:
         """Return the signs as this snapshot has them, reading only what is new."""
         with self._lock:
             known = self._known.setdefault((persona_id, model), _Signs())
             self._known.move_to_end((persona_id, model))
         with known.lock:
+            if known.dimension != size:
+                known.forget(size)
             _refresh(session, known, persona_id, model)
             current = _Signs(ids=known.ids, signs=known.signs)
         self._forget_oldest()
@@ -142,14 +159,13 @@ def _refresh(session: Session, known: _Signs, persona_id: str, model: str) -> No
     ids, signs = [known.ids], [known.signs]
     rows = connection.execute(_NEW, {**keys, "last": known.last_id})
     for batch in rows.partitions(_LOAD_ROWS):
-        ids.append(np.array([row[0] for row in batch], np.int64))
-        full = np.frombuffer(b"".join(row[1] for row in batch), "<f4").reshape(len(batch), -1)
-        signs.append(packed_signs(full))
+        known.last_id = batch[-1][0]
+        usable = [row for row in batch if len(row[1]) == known.dimension * 4]
+        ids.append(np.array([row[0] for row in usable], np.int64))
+        full = np.frombuffer(b"".join(row[1] for row in usable), "<f4")
+        signs.append(packed_signs(full.reshape(-1, known.dimension)))
     if len(ids) > 1:
-        width = signs[1].shape[1]
-        known.signs = np.concatenate([part.reshape(-1, width) for part in signs])
-        known.ids = np.concatenate(ids)
-        known.last_id = int(known.ids[-1])
+        known.ids, known.signs = np.concatenate(ids), np.concatenate(signs)
     known.revision = revision
 
 
@@ -164,8 +180,8 @@ def packed_signs(vectors: Vectors) -> Words:
 def _nearest(known: _Signs, query: Vectors) -> list[int]:
     """Return the ids of the windows whose signs differ least from those of `query`."""
     wanted = packed_signs(query.reshape(1, -1))
-    if len(known.ids) <= CANDIDATES or wanted.shape[1] != known.signs.shape[1]:
-        return [int(one) for one in known.ids[:CANDIDATES]]
+    if len(known.ids) <= CANDIDATES:
+        return [int(one) for one in known.ids]
     differing = np.zeros(len(known.ids), np.uint16)
     for word in range(wanted.shape[1]):
         differing += np.bitwise_count(known.signs[:, word] ^ wanted[0, word])
@@ -173,7 +189,8 @@ def _nearest(known: _Signs, query: Vectors) -> list[int]:
     return [int(one) for one in known.ids[top]]
 
 
-def _ranked(rows: list[tuple[str, bytes]], query: Vectors, limit: int) -> list[Hit]:
+def _ranked(rows: list[tuple[str, bytes]], query: Vectors) -> list[Hit]:
+    """Return the chunks of the rows by the cosine of their best window, best first."""
     rows = [row for row in rows if len(row[1]) == query.size * 4]
     if not rows:
         return []
@@ -183,4 +200,17 @@ def _ranked(rows: list[tuple[str, bytes]], query: Vectors, limit: int) -> list[H
     for (chunk_id, _), cosine in zip(rows, cosines.tolist(), strict=True):
         best[chunk_id] = max(best.get(chunk_id, -1.0), cosine)
     ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
-    return [Hit(chunk_id, score) for chunk_id, score in ordered[:limit]]
+    return [Hit(chunk_id, score) for chunk_id, score in ordered]
+
+
+def _served(session: Session, ranked: list[Hit], limit: int) -> list[Hit]:
+    """Return the first `limit` of `ranked` that are enabled and in files that are ready."""
+    served: list[Hit] = []
+    for start in range(0, len(ranked), limit):
+        some = ranked[start : start + limit]
+        keys = {"chunks": json.dumps([hit.chunk_id for hit in some])}
+        there = set(session.connection().execute(_SERVED, keys).scalars())
+        served += [hit for hit in some if hit.chunk_id in there]
+        if len(served) >= limit:
+            break
+    return served[:limit]

@@ -76,7 +76,7 @@ class MarkScanner:
         if letter == "`":
             return self._tick(text, place, last)
         if letter == "\n":
-            if text[place : place + 2] == "\n\n":
+            if self._line_start:
                 # A paragraph ends: a backtick that was never closed was no code.
                 self._ticks = ""
             return Token("\n"), place + 1

@@ -9,7 +9,10 @@ messages of `frames.py`:
     error    code and sentence; nothing follows
 """
 
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,15 +26,45 @@ from clone_studio.services.knowledge.document import Piece
 from clone_studio.services.knowledge.extract.reading import Reading
 
 MEMORY_BYTES = 1536 * 1024 * 1024
+# Processor time that one page may take: honest ones take hundredths of a second, files made
+# to keep their reader busy take minutes.
+PAGE_SECONDS = 30.0
+WATCH_SECONDS = 1.0
 PART_CHARS = 200_000
+
+
+class PageWatch:
+    """Ends the process when a page takes too much processor time."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._began = time.process_time()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def next_page(self) -> None:
+        """Start the clock anew."""
+        self._began = time.process_time()
+
+    def _watch(self) -> None:
+        # The engine lets other threads run while it works on a page.
+        while time.process_time() - self._began < PAGE_SECONDS:
+            time.sleep(WATCH_SECONDS)
+        detail = (
+            "A page of the document takes too long to read: it is damaged, or made to do so. "
+            "Save it anew as PDF or text and upload that."
+        )
+        frames.write(self._output, {"kind": "error", "code": "time_out", "detail": detail})
+        os._exit(1)
 
 
 def read(path: Path, name: str, output: BinaryIO) -> None:
     """Read the document at `path` and send what it holds."""
+    watch = PageWatch(output)
     reading = Reading(path, name)
     title = terms(Path(name).stem.replace("_", " "))
     builder, part, characters = SegmentBuilder(), [], 0
     for page in reading.pages():
+        watch.next_page()
         pieces = list(chunk.pieces(page))
         part.append([page.number, page.label, page.text, [_spot(piece) for piece in pieces]])
         characters += len(page.text) + 1

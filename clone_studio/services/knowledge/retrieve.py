@@ -4,13 +4,15 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, text
+from sqlmodel import Session
 
 from clone_studio.db import Database
 from clone_studio.errors import ProviderError
-from clone_studio.models import Chunk, DocumentPage, StoredFile
+from clone_studio.models import StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.llm.protocol import Quote
 from clone_studio.providers.search.protocol import Hit, SearchIndex
@@ -73,22 +75,40 @@ class Retriever:
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         """Return the sentences of `passages` that answer `question` best, at most four."""
-        return evidence.quotes(question, passages, self._weights(question, passages))
+        persona_id = self._owner_of(passages)
+        if persona_id is None:
+            return ()
+        return evidence.quotes(question, passages, self._weights(persona_id, question))
 
     def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
         """Say whether `passages` hold enough of what `question` is about to answer it."""
-        return evidence.has_answer(question, passages, self._weights(question, passages))
+        persona_id = self._owner_of(passages)
+        if persona_id is None:
+            return False
+        weights = self._weights(persona_id, question)
+        return evidence.has_answer(
+            question, passages, weights, self._likeness(persona_id, question)
+        )
 
-    def _weights(self, question: str, passages: Sequence[Passage]) -> evidence.Weights:
+    def _owner_of(self, passages: Sequence[Passage]) -> str | None:
+        """Return whose knowledge the passages are, None when it is gone."""
         if not passages:
-            return evidence.Weights({}, 0)
+            return None
         with self._database.read() as session:
             file = session.get(StoredFile, passages[0].file_id)
-        wanted = query_terms(question[:QUERY_CHARS])
-        if file is None:
-            return evidence.Weights({}, 0)
-        counts = self._index.counts(file.persona_id, wanted)
+            return file.persona_id if file else None
+
+    def _weights(self, persona_id: str, question: str) -> evidence.Weights:
+        counts = self._index.counts(persona_id, query_terms(question[:QUERY_CHARS]))
         return evidence.Weights(counts.holding, counts.chunks)
+
+    def _likeness(self, persona_id: str, question: str) -> float | None:
+        """Return the cosine of the nearest window, None where meaning does not serve."""
+        vector = self._vector_of(question[:QUERY_CHARS])
+        if vector is None:
+            return None
+        nearest = self._index.vector(persona_id, self._embedder.model, vector, 1)
+        return nearest[0].score if nearest else None
 
     def _vector_of(self, query: str) -> Vectors | None:
         """Return the query's vector, None while the embedder does not work."""
@@ -115,41 +135,26 @@ class Retriever:
         """Read the rows of what was found; a row that went away in the meantime is left out."""
         with self._database.read() as session:
             rows = _rows(session, persona_id, [one.chunk_id for one in ranked])
-        return [_passage(*rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
+        return [_passage(rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
 
 
-_Row = tuple[Chunk, str, str]
+# Written once: putting the statement together anew for each question takes longer than it runs.
+# The persona is compared here and not there, or SQLite walks all of its chunks by that index.
+_PASSAGES = text(
+    "SELECT c.persona_id, c.id AS chunk_id, c.file_id, f.name AS file, c.page, p.label AS page_label,"
+    ' c.start, c."end", c.heading, c.text'
+    " FROM chunks c JOIN files f ON f.id = c.file_id"
+    " JOIN pages p ON p.file_id = c.file_id AND p.number = c.page"
+    " WHERE c.id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
 
 
-def _rows(session: Session, persona_id: str, ids: Iterable[str]) -> dict[str, _Row]:
-    query = (
-        select(Chunk, StoredFile.name, DocumentPage.label)
-        .join(StoredFile, col(StoredFile.id) == col(Chunk.file_id))
-        .join(
-            DocumentPage,
-            (col(DocumentPage.file_id) == col(Chunk.file_id))
-            & (col(DocumentPage.number) == col(Chunk.page)),
-        )
-        .where(
-            col(Chunk.id).in_(list(ids)),
-            Chunk.persona_id == persona_id,
-            col(Chunk.enabled).is_(True),
-        )
-    )
-    return {chunk.id: (chunk, name, label) for chunk, name, label in session.exec(query)}
+def _rows(session: Session, persona_id: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the columns of a passage by the id of its chunk."""
+    found = session.connection().execute(_PASSAGES, {"ids": list(ids)}).mappings()
+    rows = [dict(row) for row in found]
+    return {row["chunk_id"]: row for row in rows if row.pop("persona_id") == persona_id}
 
 
-def _passage(chunk: Chunk, file: str, label: str, ranked: Ranked) -> Passage:
-    return Passage(
-        chunk_id=chunk.id,
-        file_id=chunk.file_id,
-        file=file,
-        page=chunk.page,
-        page_label=label,
-        start=chunk.start,
-        end=chunk.end,
-        heading=chunk.heading,
-        text=chunk.text,
-        score=round(ranked.score, 6),
-        ranks=dict(ranked.ranks),
-    )
+def _passage(row: dict[str, Any], ranked: Ranked) -> Passage:
+    return Passage(**row, score=round(ranked.score, 6), ranks=dict(ranked.ranks))

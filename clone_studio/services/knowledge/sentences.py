@@ -7,7 +7,7 @@ from collections.abc import Iterator
 # brackets) before white space, at the marks of scripts without spaces, or at an empty line.
 # Initials and the commonest abbreviations do not end one.
 _END = re.compile(
-    r"(?<!\b[A-Z])(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)(?<!\bvs)(?<!\bNo)"
+    r"(?<!\b[A-Z])(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)(?<!\bvs)"
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bInc)(?<!\bCo)"
     r"[.!?…؟।॥]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n[^\S\n]*\n\s*"
 )

@@ -11,7 +11,7 @@ has have having he her here hers him his how i if in into is it its itself just 
 my no nor not now of off on once only or other our ours out over own please same shall she should
 so some such tell than that the their theirs them then there these they this those through to too
 under until up very was we were what when where which while who whom whose why will with would
-you your yours
+you your yours say says said explain explains describe describes mean means
 
 aber als am an auch auf aus bei bin bis das dass dem den der des die doch du durch ein eine einem
 einen einer eines er es für hat hatte ihr im in ist kann man mit nach nicht noch nur oder sein

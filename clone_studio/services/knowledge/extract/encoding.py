@@ -89,7 +89,7 @@ def _legacy(raw: bytes) -> tuple[str, str]:
     sample = b"\n".join(high)[:SAMPLE_BYTES]
     # Western text has a few accented letters among many plain ones; other alphabets and
     # scripts are mostly high bytes.
-    if len(_HIGH.findall(sample)) < 0.4 * len(_LETTERS.findall(sample)):
+    if len(_HIGH.findall(sample)) < 0.55 * len(_LETTERS.findall(sample)):
         return _western(raw), ""
     best = from_bytes(sample).best()
     if best is None:

@@ -1,0 +1,1 @@
+"""What the tests of the knowledge core share: an embedder, documents and a library."""
