@@ -73,7 +73,9 @@ class Shelf:
         return evidence.quotes(question, passages, evidence.Weights({}, len(passages)))
 
     def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
-        return evidence.has_answer(question, passages, evidence.Weights({}, len(passages)))
+        return evidence.has_answer(
+            question, passages, evidence.Weights({}, len(passages)), likeness=None
+        )
 
 
 class PacedModel:

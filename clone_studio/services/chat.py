@@ -26,7 +26,7 @@ from clone_studio.services.answers.writing import Writing
 from clone_studio.services.conversations import ConversationService, MessageInfo
 from clone_studio.services.events import EventBus
 from clone_studio.services.knowledge.retrieve import Retriever
-from clone_studio.services.personas import PersonaInfo, PersonaService
+from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompts import PromptService
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.settings import Settings
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.3
 RUNNING_LIMIT = 400
-THREADS = 8
+THREADS = 20
+PREPARING = 2
 CLOSE_SECONDS = 5.0
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ class ChatService:
         database: Where messages are.
         events: Where growing answers are published, topic `message:{id}`.
         llm: Who writes.
-        personas: Finds the clone, as its owner's only.
+        personas: Remembers when a clone was used.
         prompts: The clone's layers.
         knowledge: The clone's passages.
         conversations: Finds messages, as their owner's only.
@@ -87,6 +88,9 @@ class ChatService:
         self._flusher: asyncio.Task[None] | None = None
         self._beginnings: set[asyncio.Task[Started]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
+        # Waiting for an embedding service costs no processor time: more may wait at once.
+        waits = settings.uses_openai_embeddings
+        self._turn = asyncio.Semaphore(THREADS - 4 if waits else PREPARING)
 
     async def start(
         self,
@@ -193,10 +197,8 @@ class ChatService:
         parent_id: str | None,
     ) -> Started:
         with spans.span("open"):
-            persona, opened = await self._in_thread(
-                self._open, user_id, ref, question, thread_id, parent_id
-            )
-        running = Running(opened, persona, user_id, question, self._events, spans)
+            opened = await self._in_thread(self._open, user_id, ref, question, thread_id, parent_id)
+        running = Running(opened, user_id, question, self._events, self._count, spans)
         self._running[opened.message_id] = running
         running.task = asyncio.create_task(self._answer(running))
         # A task that is cancelled before its first step would never reach its own end.
@@ -207,23 +209,26 @@ class ChatService:
 
     def _open(
         self, user_id: str, ref: str, question: str, thread_id: str | None, parent_id: str | None
-    ) -> tuple[PersonaInfo, Opened]:
-        persona = self._personas.get_for(user_id, ref)
-        opened = self._transcript.open(
+    ) -> Opened:
+        return self._transcript.open(
             user_id,
-            persona.id,
+            ref,
             question,
-            model=persona.model or self._llm.default_model,
+            model=self._llm.default_model,
             thread_id=thread_id,
             parent_id=parent_id,
         )
-        return persona, opened
+
+    def _count(self) -> int:
+        return len(self._running)
 
     async def _answer(self, running: Running) -> None:
         """Write an answer, store its end, tell its readers."""
         message: MessageInfo | None = None
         try:
-            writing = Writing(running, self._llm, self._preparer, self._transcript, self._threads)
+            writing = Writing(
+                running, self._llm, self._preparer, self._transcript, self._threads, self._turn
+            )
             ending = await writing.run()
             message = await self._in_thread(self._store, running, ending)
         except SQLAlchemyError:
@@ -237,7 +242,7 @@ class ChatService:
 
     def _store(self, running: Running, ending: Ending) -> MessageInfo | None:
         message = self._transcript.settle(running.opened.message_id, ending)
-        self._personas.touch(running.persona.id)
+        self._personas.touch(running.opened.speaker.id)
         return message
 
     async def _flush(self) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Sequence
 
 from clone_studio.bootstrap import Services
@@ -71,9 +72,7 @@ def test_a_missing_model_is_said_with_its_repair_and_checked_again_later(
 def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path) -> None:
     gone = studio.settings.model_copy(update={"data_dir": tmp_path / "gone"})
     studio.database.dispose()
-    for path in studio.settings.data_dir.glob("studio.db*"):
-        path.unlink()
-    studio.settings.data_dir.rmdir()
+    shutil.rmtree(studio.settings.data_dir)
     health = HealthService(
         gone, studio.database, llm=studio.llm, embedder=Meaning(), clock=Clock()
     ).report()

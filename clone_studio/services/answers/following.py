@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from clone_studio.services.answers.running import Running, closing_events, topic_of
@@ -40,20 +41,20 @@ class Follower:
         Raises:
             NotFound: There is no such message of this user, before anything is yielded.
         """
-        message = await self._read(user_id, message_id)
+        answer = await self._look(user_id, message_id)
         yield {
             "event": "thread_info",
-            "threadId": message.thread_id,
-            "messageId": message.id,
-            "userMessageId": message.parent_id,
+            "threadId": answer.thread_id,
+            "messageId": message_id,
+            "userMessageId": answer.question_id,
         }
         async with self._events.subscribe(topic_of(message_id)) as subscription:
-            if message.state == STREAMING and self._running(message_id) is None:
-                # It may have ended between reading it and subscribing.
-                message = await self._read(user_id, message_id)
             text, incoming = _Text(), _Incoming(subscription)
-            while message.state == STREAMING:
-                if piece := text.catch_up(self._so_far(message)):
+            if answer.ended is None:
+                # It may have ended before the subscription began.
+                answer = await self._look(user_id, message_id)
+            while answer.ended is None:
+                if piece := text.catch_up(self._so_far(message_id, answer)):
                     yield piece
                 event = await incoming.next()
                 if event is None:
@@ -67,19 +68,36 @@ class Follower:
                     if event["type"] in _LAST:
                         return
                     continue
-                # Nothing came, or something was missed: the stored message knows.
-                message = await self._read(user_id, message_id)
-            if piece := text.catch_up(message.content):
+                # Nothing came, or something was missed: what is stored knows.
+                answer = await self._look(user_id, message_id)
+            if piece := text.catch_up(answer.text):
                 yield piece
-            for event in closing_events(message):
+            for event in closing_events(answer.ended):
                 yield _named(event)
 
-    async def _read(self, user_id: str, message_id: str) -> MessageInfo:
-        return await asyncio.to_thread(self._conversations.message_for, user_id, message_id)
+    async def _look(self, user_id: str, message_id: str) -> "_Answer":
+        """Return the answer as it is now; only one that is written elsewhere needs the database."""
+        running = self._running(message_id)
+        if running is not None and running.user_id == user_id:
+            opened = running.opened
+            return _Answer(opened.thread_id, opened.user_message_id, running.text, None)
+        message = await asyncio.to_thread(self._conversations.message_for, user_id, message_id)
+        ended = None if message.state == STREAMING else message
+        return _Answer(message.thread_id, message.parent_id, message.content, ended)
 
-    def _so_far(self, message: MessageInfo) -> str:
-        running = self._running(message.id)
-        return running.text if running else message.content
+    def _so_far(self, message_id: str, answer: "_Answer") -> str:
+        running = self._running(message_id)
+        return running.text if running else answer.text
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer at one moment; `ended` is the stored message once it has ended."""
+
+    thread_id: str
+    question_id: str | None
+    text: str
+    ended: MessageInfo | None
 
 
 class _Text:

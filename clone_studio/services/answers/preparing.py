@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from clone_studio.providers.llm.protocol import ChatRequest, ChatTurn, LanguageModel
 from clone_studio.services.answers import prompting
 from clone_studio.services.answers.followup import search_query
+from clone_studio.services.answers.speaker import Speaker
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.knowledge.retrieve import Retriever
-from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.prompts import PromptService
 from clone_studio.services.spans import SpanRecorder
-
-PASSAGES = 6
-MAX_PASSAGES = 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Preparer:
 
     def prepare(
         self,
-        persona: PersonaInfo,
+        speaker: Speaker,
         question: str,
         history: Sequence[ChatTurn],
         spans: SpanRecorder,
@@ -48,7 +45,7 @@ class Preparer:
         """Return the prompt for a question.
 
         Args:
-            persona: The clone that is asked.
+            speaker: The clone that is asked.
             question: Checked text.
             history: The turns above it, oldest first.
             spans: Takes rewrite, retrieve.* and prompt.render.
@@ -58,26 +55,24 @@ class Preparer:
         """
         with spans.span("rewrite"):
             query = search_query(question, history)
-        found = self._knowledge.retrieve(
-            persona.id, query, limit=_passages_of(persona), spans=spans
-        )
+        found = self._knowledge.retrieve(speaker.id, query, limit=speaker.passages, spans=spans)
         passages = prompting.fitting(found)
         if self._llm.kind == "quotes":
-            return Prepared(self._quoting(persona, query, passages, spans), passages)
+            return Prepared(self._quoting(speaker, query, passages, spans), passages)
         with spans.span("prompt.render"):
-            turns = self._turns(persona, question, passages, prompting.trimmed(history))
+            turns = self._turns(speaker, question, passages, prompting.trimmed(history))
         request = ChatRequest(
             turns=turns,
-            model=persona.model,
-            temperature=persona.temperature,
-            max_tokens=persona.max_tokens,
-            no_answer=prompting.no_answer_of(persona),
+            model=speaker.model,
+            temperature=speaker.temperature,
+            max_tokens=speaker.max_tokens,
+            no_answer=prompting.no_answer_of(speaker),
         )
         return Prepared(request, passages)
 
     def _quoting(
         self,
-        persona: PersonaInfo,
+        speaker: Speaker,
         query: str,
         passages: Sequence[Passage],
         spans: SpanRecorder,
@@ -86,22 +81,17 @@ class Preparer:
             known = self._knowledge.has_answer(query, passages)
             quotes = self._knowledge.quotes(query, passages) if known else ()
         return ChatRequest(
-            turns=(), model="", quotes=quotes, no_answer=prompting.no_answer_of(persona)
+            turns=(), model="", quotes=quotes, no_answer=prompting.no_answer_of(speaker)
         )
 
     def _turns(
         self,
-        persona: PersonaInfo,
+        speaker: Speaker,
         question: str,
         passages: Sequence[Passage],
         history: Sequence[ChatTurn],
     ) -> tuple[ChatTurn, ...]:
         fence = prompting.new_fence()
-        values = prompting.variables(persona, passages, history, question, fence)
-        rendered = self._prompts.render(self._prompts.layers(persona.id), values)
+        values = prompting.variables(speaker, passages, history, question, fence)
+        rendered = self._prompts.render(self._prompts.layers(speaker.id), values)
         return prompting.turns_of(rendered, history, fence=fence, has_passages=bool(passages))
-
-
-def _passages_of(persona: PersonaInfo) -> int:
-    wanted = persona.retrieval.get("limit", PASSAGES)
-    return max(1, min(wanted, MAX_PASSAGES)) if isinstance(wanted, int) else PASSAGES

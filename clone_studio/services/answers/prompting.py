@@ -8,8 +8,8 @@ from typing import Any
 
 from clone_studio.db import utc_now
 from clone_studio.providers.llm.protocol import ChatTurn
+from clone_studio.services.answers.speaker import Speaker
 from clone_studio.services.knowledge.passages import Passage
-from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.prompts import Rendered
 from clone_studio.services.usage import estimate_tokens
 
@@ -81,13 +81,13 @@ def new_fence() -> str:
     return f"material {secrets.token_hex(8)}"
 
 
-def no_answer_of(persona: PersonaInfo) -> str:
+def no_answer_of(speaker: Speaker) -> str:
     """Return what the clone says when its knowledge has no answer."""
-    return persona.no_answer_text.strip() or NO_ANSWER
+    return speaker.no_answer_text.strip() or NO_ANSWER
 
 
 def variables(
-    persona: PersonaInfo,
+    speaker: Speaker,
     passages: Sequence[Passage],
     history: Sequence[ChatTurn],
     question: str,
@@ -96,20 +96,20 @@ def variables(
     """Return every variable that a prompt may use.
 
     Args:
-        persona: The clone.
+        speaker: The clone.
         passages: What was retrieved, in the order of their numbers.
         history: The turns before.
         question: What was asked.
         fence: From `new_fence`; each passage's text is put between two lines with it.
     """
     return {
-        "persona": PromptPersona(persona.name, persona.purpose, persona.description),
-        "language": persona.language,
+        "persona": PromptPersona(speaker.name, speaker.purpose, speaker.description),
+        "language": speaker.language,
         "today": utc_now().strftime("%A, %d %B %Y"),
         "passages": [_shown(number, one, fence) for number, one in enumerate(passages, 1)],
         "question": question,
         "history": [{"role": turn.role, "content": turn.content} for turn in history],
-        "no_answer": no_answer_of(persona),
+        "no_answer": no_answer_of(speaker),
     }
 
 

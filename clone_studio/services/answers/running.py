@@ -1,7 +1,7 @@
 """An answer while it is being written, and the events that tell of it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clone_studio.errors import ProviderError, StudioError
@@ -9,12 +9,12 @@ from clone_studio.services.answers.transcript import Opened
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus
 from clone_studio.services.knowledge.cite import Citation
-from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.spans import SpanRecorder
 
-# Several tokens travel as one event: a reader sees no difference at 25 a second, and a
-# hundred answers at once cost a tenth.
+# Several tokens travel as one event: a reader sees no difference at 25 a second, nor at 10 a
+# second when a hundred answers are written at once, and those then cost a tenth.
 PUBLISH_SECONDS = 0.04
+SECONDS_PER_ANSWER = 0.0005
 
 
 def topic_of(message_id: str) -> str:
@@ -26,25 +26,24 @@ class Running:
     """One answer in progress. Belongs to the event loop.
 
     Args:
-        opened: Where it is stored.
-        persona: Who answers.
+        opened: Where it is stored, and who answers.
         user_id: Who asked.
         question: What was asked.
         events: Where its text is published.
+        crowd: Says how many answers are being written.
         spans: Began when the question arrived.
     """
 
     def __init__(
         self,
         opened: Opened,
-        persona: PersonaInfo,
         user_id: str,
         question: str,
         events: EventBus,
+        crowd: Callable[[], int],
         spans: SpanRecorder,
     ) -> None:
         self.opened = opened
-        self.persona = persona
         self.user_id = user_id
         self.question = question
         self.spans = spans
@@ -54,6 +53,7 @@ class Running:
         self.ended = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
         self._events = events
+        self._crowd = crowd
         self._published = 0
         self._flushed = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -89,7 +89,8 @@ class Running:
     def _publish(self) -> None:
         self._timer = None
         if self._publish_rest():
-            self._timer = asyncio.get_running_loop().call_later(PUBLISH_SECONDS, self._publish)
+            pause = PUBLISH_SECONDS + SECONDS_PER_ANSWER * self._crowd()
+            self._timer = asyncio.get_running_loop().call_later(pause, self._publish)
 
     def _publish_rest(self) -> bool:
         if len(self.text) == self._published:

@@ -12,7 +12,9 @@ from clone_studio.db import Database, utc_now
 from clone_studio.errors import Conflict, InvalidInput, NotFound
 from clone_studio.models import Conversation, Message
 from clone_studio.providers.llm.protocol import ChatTurn
+from clone_studio.services.answers.speaker import Speaker, speaker_of
 from clone_studio.services.conversations import MessageInfo, message_info, thread_row, title_of
+from clone_studio.services.personas import persona_row
 
 HISTORY_MESSAGES = 24
 ROOT = "root"
@@ -28,6 +30,7 @@ _TICK = timedelta(microseconds=1)
 class Opened:
     """The ids of a question and its coming answer; `above_id` is the answer before them."""
 
+    speaker: Speaker
     thread_id: str
     user_message_id: str
     message_id: str
@@ -61,7 +64,7 @@ class Transcript:
     def open(
         self,
         user_id: str,
-        persona_id: str,
+        ref: str,
         question: str,
         *,
         model: str,
@@ -72,20 +75,21 @@ class Transcript:
 
         Args:
             user_id: Who asks.
-            persona_id: A clone of theirs.
+            ref: A clone of theirs, slug or id.
             question: Checked text.
-            model: Who will answer.
+            model: Who will answer when the clone names no model.
             thread_id: A thread with this clone; None begins one.
             parent_id: The answer above the question; None is the newest message of the
                 thread, `ROOT` a new beginning.
 
         Raises:
-            NotFound: There is no such thread with this clone, or no such message in it.
+            NotFound: There is no such clone, no such thread with it, or no such message in it.
             Conflict: An answer is still being written in this thread.
         """
         with self._database.write() as session:
-            thread = _thread(session, user_id, persona_id, thread_id)
-            newest = _newest(session, thread.id)
+            speaker = speaker_of(persona_row(session, user_id, ref))
+            thread = _thread(session, user_id, speaker.id, thread_id)
+            newest = _newest(session, thread.id) if thread_id else None
             above = _above(session, thread.id, parent_id, newest)
             now = max(utc_now(), newest.created_at + _TICK) if newest else utc_now()
             asked = Message(
@@ -96,7 +100,7 @@ class Transcript:
                 parent_id=asked.id,
                 role="assistant",
                 state=STREAMING,
-                model=model[:120],
+                model=(speaker.model or model)[:120],
                 # Both in the same instant would leave their order to chance.
                 created_at=now + _TICK,
             )
@@ -104,7 +108,7 @@ class Transcript:
             session.add(answer)
             thread.title = thread.title or title_of(question)
             thread.last_message_at = now
-            return Opened(thread.id, asked.id, answer.id, above)
+            return Opened(speaker, thread.id, asked.id, answer.id, above)
 
     def history(self, above_id: str | None) -> list[ChatTurn]:
         """Return the turns that lead to the message `above_id`, oldest first.
@@ -183,7 +187,6 @@ def _thread(session: Session, user_id: str, persona_id: str, thread_id: str | No
     if thread_id is None:
         thread = Conversation(persona_id=persona_id, user_id=user_id)
         session.add(thread)
-        session.flush()
         return thread
     thread = thread_row(session, user_id, thread_id)
     if thread.persona_id != persona_id:

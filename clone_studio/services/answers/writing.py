@@ -32,6 +32,8 @@ class Writing:
         preparer: Makes the prompt.
         transcript: Where history is read and the end is stored.
         threads: For what blocks.
+        turn: Lets a few prompts be made at once. One after the other each is made sooner on
+            average than all together, and the processor has only so many cores.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Writing:
         preparer: Preparer,
         transcript: Transcript,
         threads: Executor,
+        turn: asyncio.Semaphore,
     ) -> None:
         self._running = running
         self._llm = llm
         self._preparer = preparer
         self._transcript = transcript
         self._threads = threads
+        self._turn = turn
         self._prepared: Prepared | None = None
         self._writer = CitationWriter(())
         self._storable = StorableStream()
@@ -77,7 +81,8 @@ class Writing:
 
     async def _write(self) -> None:
         running, spans = self._running, self._running.spans
-        self._prepared = prepared = await self._in_thread(self._prepare)
+        async with self._turn:
+            self._prepared = prepared = await self._in_thread(self._prepare)
         self._writer = CitationWriter(prepared.passages)
         asked = spans.now_ms()
         first: float | None = None
@@ -103,7 +108,9 @@ class Writing:
     def _prepare(self) -> Prepared:
         running = self._running
         history = self._transcript.history(running.opened.above_id)
-        return self._preparer.prepare(running.persona, running.question, history, running.spans)
+        return self._preparer.prepare(
+            running.opened.speaker, running.question, history, running.spans
+        )
 
     def _has_text(self) -> bool:
         return bool(self._running.text.strip())
@@ -124,7 +131,7 @@ class Writing:
         return Ending(
             state=state,
             text=running.text,
-            model=said or running.persona.model or self._llm.default_model,
+            model=said or running.opened.speaker.model or self._llm.default_model,
             error=error.detail if error else None,
             error_code=error.code if error else None,
             citations=citation_rows(citations),

@@ -150,8 +150,8 @@ def _distinct(passages: Iterable[Passage]) -> list[Passage]:
 # Written once: putting the statement together anew for each question takes longer than it runs.
 # The persona is compared here and not there, or SQLite walks all of its chunks by that index.
 _PASSAGES = text(
-    "SELECT c.persona_id, c.id AS chunk_id, c.file_id, f.name AS file, c.page, p.label AS page_label,"
-    ' c.start, c."end", c.heading, c.text'
+    "SELECT c.persona_id, c.id AS chunk_id, c.file_id, f.name AS file, c.page,"
+    ' p.label AS page_label, c.start, c."end", c.heading, c.text'
     " FROM chunks c JOIN files f ON f.id = c.file_id"
     " JOIN pages p ON p.file_id = c.file_id AND p.number = c.page"
     " WHERE c.id IN :ids"

@@ -10,6 +10,7 @@ import pypdfium2.raw as pdfium_c
 from clone_studio.errors import DocumentError
 from clone_studio.services.knowledge.document import Page, PageLoss
 from clone_studio.services.knowledge.extract import clean
+from clone_studio.services.knowledge.extract.pdf_second import SecondPdfDocument
 
 MOST_PAGES = 20_000
 MOST_PAGE_CHARS = 400_000
@@ -79,6 +80,23 @@ class PdfDocument:
         pdfium_c.FPDF_GetPageLabel(self._document, index, buffer, size)
         label = buffer.raw[: size - 2].decode("utf-16-le", errors="ignore").strip()
         return "" if label == str(index + 1) else label[:40]
+
+
+def open_pdf(path: Path) -> PdfDocument | SecondPdfDocument:
+    """Open a PDF by PDFium, or by pypdf when PDFium finds it damaged.
+
+    Raises:
+        DocumentError: As `PdfDocument`; what neither can open is corrupted.
+    """
+    try:
+        return PdfDocument(path)
+    except DocumentError as error:
+        if error.code != "corrupted":
+            raise
+        try:
+            return SecondPdfDocument(path)
+        except ValueError:
+            raise error from None
 
 
 def _opening_error(error: pdfium.PdfiumError) -> DocumentError:
