@@ -69,7 +69,7 @@ class PdfDocument:
                 sheet.close()
         finally:
             page.close()
-        return clean.page(raw), count > kept
+        return clean.page(raw, index + 1), count > kept
 
     def _label(self, index: int) -> str:
         """Return the page's printed number, when it differs from its place in the file."""
