@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -10,7 +11,9 @@ import pypdfium2.raw as pdfium_c
 from clone_studio.errors import DocumentError
 from clone_studio.services.knowledge.document import Page, PageLoss
 from clone_studio.services.knowledge.extract import clean
-from clone_studio.services.knowledge.extract.pdf_second import SecondPdfDocument
+
+if TYPE_CHECKING:
+    from clone_studio.services.knowledge.extract.pdf_second import SecondPdfDocument
 
 MOST_PAGES = 20_000
 MOST_PAGE_CHARS = 400_000
@@ -82,7 +85,7 @@ class PdfDocument:
         return "" if label == str(index + 1) else label[:40]
 
 
-def open_pdf(path: Path) -> PdfDocument | SecondPdfDocument:
+def open_pdf(path: Path) -> "PdfDocument | SecondPdfDocument":
     """Open a PDF by PDFium, or by pypdf when PDFium finds it damaged.
 
     Raises:
@@ -93,6 +96,9 @@ def open_pdf(path: Path) -> PdfDocument | SecondPdfDocument:
     except DocumentError as error:
         if error.code != "corrupted":
             raise
+        # Loading the second reader takes longer than the first one needs for most documents.
+        from clone_studio.services.knowledge.extract.pdf_second import SecondPdfDocument
+
         try:
             return SecondPdfDocument(path)
         except ValueError:
