@@ -69,6 +69,11 @@ class ChatState(StudioState):
         slug, thread = str(self.slug), str(self.thread)
         arriving, self._arriving = self._arriving, ""
         if arriving and arriving == thread and slug == self.clone:
+            # Somebody who reloads at this moment comes by here with a new socket, and the
+            # watch of the old one has ended.
+            answer = await self.get_state(AnswerState)
+            if answer.message_id not in {"", ASKING}:
+                self._watch(answer.message_id)
             return None
         try:
             persona = await asyncio.to_thread(services().personas.get_for, self._user_id, slug)

@@ -101,7 +101,13 @@ class Visits:
     async def context(self, studio: ServedStudio, **options: object) -> BrowserContext:
         """Return a browser that is signed in; sign-in happens once for each studio."""
         stored = self._folder / f"{studio.port}.json"
-        settings = {"base_url": studio.address, "viewport": WIDE, "storage_state": stored}
+        settings = {
+            "base_url": studio.address,
+            "viewport": WIDE,
+            "storage_state": stored,
+            # What is on its way in or out is neither stable to click nor fit to be judged.
+            "reduced_motion": "reduce",
+        }
         if not stored.exists():
             first = await self._browser.new_context(base_url=studio.address, viewport=WIDE)
             page = await self.page(first)

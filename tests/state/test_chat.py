@@ -221,6 +221,24 @@ async def test_a_second_tab_and_a_reload_continue_the_same_answer(
         assert turns(one)[-1].plain == "The beginning and the end."
 
 
+async def test_a_reload_just_after_the_first_question_goes_on(
+    harness: Harness, cookie: str, slug: str, tab: Tab, model: PacedModel
+) -> None:
+    await ask(tab)
+    await say(tab, model, "The beginning")
+    topic = f"message:{tab.value(AnswerState, 'message_id')}"
+    harness.disconnect(tab)
+    model.say(" goes")
+    await until(lambda: not WATCHERS.of(topic))
+    # The address that the question made is opened for the first time by the reload.
+    address = f"/chat/{slug}/{tab.value(ChatState, 'thread_id')}"
+    again = harness.tab("tab", cookie=cookie, path=address)
+    await again.open()
+    await until(lambda: shown(again) == "The beginning goes")
+    await say(again, model, " on.")
+    assert (await settle(again, model)).plain == "The beginning goes on."
+
+
 async def test_stop_keeps_what_was_said(tab: Tab, model: PacedModel) -> None:
     await ask(tab)
     await say(tab, model, "Only this much")
