@@ -46,6 +46,14 @@ def test_words_serve_when_the_embedder_fails_and_the_ranks_say_so(shelves: Shelv
     assert (best.page, best.ranks["keyword"], best.ranks["vector"]) == (2, 1, None)
 
 
+def test_a_file_whose_meaning_search_still_follows_is_not_behind(shelves: Shelves) -> None:
+    shelves.add("manners.txt", b"Speaking of the weather benefits nobody.")
+    shelves.upload("virtues.pdf", VIRTUES)
+    shelves.work("ingest")
+    best = shelves.retriever.retrieve("franklin", QUESTION)[0]
+    assert (best.file, best.page, best.ranks["vector"]) == ("virtues.pdf", 2, None)
+
+
 def test_a_passage_that_was_switched_off_is_not_found(shelves: Shelves) -> None:
     shelves.add("virtues.pdf", VIRTUES)
     before = shelves.retriever.retrieve("franklin", QUESTION, limit=50)

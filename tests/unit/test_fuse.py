@@ -30,6 +30,12 @@ def test_the_best_of_both_scores_one_and_all_lie_between() -> None:
     assert fuse([], []) == []
 
 
+def test_what_has_no_vector_yet_counts_as_if_its_meaning_were_as_near_as_its_words() -> None:
+    ranked = fuse(hits("new", "old"), hits("old"), unseen={"new"})
+    assert [one.chunk_id for one in ranked] == ["new", "old"]
+    assert ranked[0].ranks == {"keyword": 1, "vector": None, "fused": 1, "rerank": None}
+
+
 def test_evidence_needs_words_or_words_and_meaning() -> None:
     question = "When does the keeper wind the clockwork of the lamp?"
     good = [passage("At dusk the keeper winds the clockwork of the lamp.")]

@@ -4,7 +4,7 @@ Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and
 Learning Methods" (2009): a chunk's score is the sum of `weight / (K + rank)` over the lists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from clone_studio.providers.search.protocol import Hit
@@ -23,14 +23,24 @@ class Ranked:
     ranks: Mapping[str, int | None]
 
 
-def fuse(by_word: Sequence[Hit], by_meaning: Sequence[Hit]) -> list[Ranked]:
-    """Return the chunks of both lists, best first; scores lie between 0 and 1."""
+def fuse(
+    by_word: Sequence[Hit], by_meaning: Sequence[Hit], unseen: Collection[str] = ()
+) -> list[Ranked]:
+    """Return the chunks of both lists, best first; scores lie between 0 and 1.
+
+    Args:
+        by_word: Best first.
+        by_meaning: Best first.
+        unseen: Chunks whose vectors are not there yet. Their rank by words counts in both
+            lists: without it whatever was embedded first would stand above them.
+    """
     words = {hit.chunk_id: rank for rank, hit in enumerate(by_word, start=1)}
     meanings = {hit.chunk_id: rank for rank, hit in enumerate(by_meaning, start=1)}
+    stand_ins = {chunk_id: rank for chunk_id, rank in words.items() if chunk_id in unseen}
     best = (KEYWORD_WEIGHT + VECTOR_WEIGHT) / (K + 1)
     scores = {
         chunk_id: (_share(KEYWORD_WEIGHT, words.get(chunk_id)) + _share(VECTOR_WEIGHT, rank)) / best
-        for chunk_id, rank in {**dict.fromkeys(words), **meanings}.items()
+        for chunk_id, rank in {**dict.fromkeys(words), **stand_ins, **meanings}.items()
     }
     ordered = sorted(scores, key=lambda chunk_id: (-scores[chunk_id], words.get(chunk_id, 999)))
     return [

@@ -71,7 +71,8 @@ class Retriever:
                 by_meaning = self._index.vector(persona_id, self._embedder.model, vector, POOL)
         with recorder.span("retrieve.rerank"):
             # Some of the best may say the same: a page that stands twice, two editions.
-            ranked = fuse(by_word, by_meaning)[: 2 * limit]
+            unseen = self._unseen(persona_id, by_word) if by_meaning else set()
+            ranked = fuse(by_word, by_meaning, unseen)[: 2 * limit]
             return _distinct(self._passages(persona_id, ranked))[:limit]
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
@@ -132,6 +133,16 @@ class Retriever:
                 self._queries.popitem(last=False)
         return vector
 
+    def _unseen(self, persona_id: str, hits: Sequence[Hit]) -> set[str]:
+        """Return those chunks whose files search by meaning does not serve in full."""
+        with self._database.read() as session:
+            connection = session.connection()
+            files = connection.execute(_NOT_EMBEDDED, {"persona": persona_id}).scalars().all()
+            if not files:
+                return set()
+            keys = {"files": files, "ids": [hit.chunk_id for hit in hits]}
+            return set(connection.execute(_CHUNKS_OF, keys).scalars())
+
     def _passages(self, persona_id: str, ranked: Sequence[Ranked]) -> list[Passage]:
         """Read the rows of what was found; a row that went away in the meantime is left out."""
         with self._database.read() as session:
@@ -156,6 +167,11 @@ _PASSAGES = text(
     " JOIN pages p ON p.file_id = c.file_id AND p.number = c.page"
     " WHERE c.id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
+
+_NOT_EMBEDDED = text("SELECT id FROM files WHERE persona_id = :persona AND embedding <> 'done'")
+_CHUNKS_OF = text("SELECT id FROM chunks WHERE id IN :ids AND file_id IN :files").bindparams(
+    bindparam("ids", expanding=True), bindparam("files", expanding=True)
+)
 
 
 def _rows(session: Session, persona_id: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
