@@ -1,4 +1,4 @@
-"""What a clone is told for a question: history, fenced passages, branches; quotes without a model."""
+"""What a clone is told for a question: history, fenced passages, branches; quotes."""
 
 from collections.abc import AsyncIterator
 
