@@ -10,7 +10,8 @@ import importlib.util
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench import report
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if importlib.util.find_spec(f"bench.{name}") is None:
             continue
         began = time.monotonic()
-        found, note = _run(name, short=options.short, verbose=options.verbose)
+        found, note = measured(name, partial(_rows, name, options.short), options.verbose)
         rows += found
         print(note or f"{name}: {time.monotonic() - began:.0f} s", flush=True)
         if note:
@@ -58,10 +59,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(name: str, *, short: bool, verbose: bool) -> tuple[list[report.Row], str]:
-    """Return the rows of one bench, or none and the reason in one line."""
+def measured(
+    name: str, run: Callable[[], Sequence[report.Row]], verbose: bool = False
+) -> tuple[list[report.Row], str]:
+    """Return what `run` measured, or nothing and the reason in one line."""
     try:
-        return list(importlib.import_module(f"bench.{name}").run(short)), ""
+        return list(run()), ""
     except DataMissing as missing:
         return [], f"{name}: left out, {missing}"
     except Exception as error:  # noqa: BLE001 - one bench must not take the others with it
@@ -69,6 +72,11 @@ def _run(name: str, *, short: bool, verbose: bool) -> tuple[list[report.Row], st
             traceback.print_exc()
         reason = str(error).strip().splitlines()
         return [], f"{name}: failed, {type(error).__name__}: {reason[0] if reason else ''}"
+
+
+def _rows(name: str, short: bool) -> Sequence[report.Row]:
+    rows: Sequence[report.Row] = importlib.import_module(f"bench.{name}").run(short)
+    return rows
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class Library:
             )
             for segment in segments(found):
                 self.index.add(session, self.persona_id, file_id, segment)
-            if vectors:
+            if vectors and type(self.embedder) is not NoVectors:
                 self._embed(session, chunks)
         return file_id
 

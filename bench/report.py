@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 COLUMNS = ("name", "value", "target", "floor / peer", "note")
-NOTE_WIDTH = 60
+NOTE_WIDTH = 100
 
 Row = Mapping[str, Any]
 

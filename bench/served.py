@@ -1,5 +1,6 @@
 """A served studio of its own for the benches: temporary data, free port, no key, no browser."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -122,9 +123,8 @@ class Served:
 
     def client(self) -> httpx.Client:
         """Return a client of its API, signed in as the owner."""
-        answer = httpx.post(
-            f"{self.base}/api/auth/token", json={"email": OWNER[0], "password": OWNER[1]}
-        )
+        owner = {"email": OWNER[0], "password": OWNER[1]}
+        answer = httpx.post(f"{self.base}/api/auth/token", json=owner, timeout=60)
         answer.raise_for_status()
         token = answer.json()["accessToken"]
         headers = {"Authorization": f"Bearer {token}"}
@@ -204,9 +204,18 @@ def models_folder() -> Path:
     return Path(os.environ.get("STUDIO_MODELS_DIR") or PROJECT_ROOT / ".data" / "models")
 
 
-def launcher_ready() -> bool:
-    """Tell whether this is the environment that the launcher installed."""
-    return Path(sys.prefix) == PROJECT_ROOT / ".venv"
+def launcher_ready(prefix: Path = Path(sys.prefix)) -> bool:
+    """Tell whether `./studio up` would find its environment complete and install nothing.
+
+    The launcher makes an environment anew when it does not know it as its own. A bench must
+    never cause that, least of all through a link to an environment that others share.
+    """
+    folder = PROJECT_ROOT / ".venv"
+    stamp = folder / ".requirements.txt.sum"
+    if folder.is_symlink() or prefix != folder or not stamp.is_file():
+        return False
+    wanted = hashlib.sha256((PROJECT_ROOT / "requirements.txt").read_bytes()).hexdigest()
+    return stamp.read_text(encoding="utf-8") == wanted
 
 
 def _free_port() -> int:

@@ -29,7 +29,7 @@ PUSH_SECONDS = 0.1
 FILES_SECONDS = 0.3
 # With many answers at once each tab is shown a little less often, so that together they leave
 # the event loop free for first tokens and clicks.
-SECONDS_PER_STREAM = 0.003
+SECONDS_PER_STREAM = 0.002
 # A paragraph without an end (one long table or code block) is re-sent whole: the longer it
 # is, the less often, so that the bytes grow with the answer and not with its square.
 TAIL_CHARS_PER_SECOND = 20_000

@@ -1,7 +1,6 @@
 """A studio in which a test decides what the knowledge holds and when the model says what."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import MessageInfo
 from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
 from clone_studio.settings import Settings
@@ -70,20 +70,12 @@ class Shelf:
             return self.passages[:limit]
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
-        asked = _words(question)
-        return tuple(
-            Quote(number, sentence, float(len(asked & _words(sentence))))
-            for number, one in enumerate(passages, 1)
-            for sentence in one.text.replace(". ", ".\n").split("\n")
-            if len(asked & _words(sentence)) >= 2
-        )
+        return evidence.quotes(question, passages, evidence.Weights({}, len(passages)))
 
     def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
-        return bool(self.quotes(question, passages))
-
-
-def _words(text: str) -> set[str]:
-    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 4}
+        return evidence.has_answer(
+            question, passages, evidence.Weights({}, len(passages)), likeness=None
+        )
 
 
 class PacedModel:

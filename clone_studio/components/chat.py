@@ -226,37 +226,7 @@ def composer(
             problem,
             rx.el.p(problem, id="composer-problem", class_name="chat-problem", role="alert"),
         ),
-        rx.el.div(
-            rx.el.label("Your question", html_for="question", class_name="sr-only"),
-            rx.el.textarea(
-                key=version.to(str),
-                id="question",
-                name="question",
-                default_value=text,
-                placeholder="Ask " + name + " a question",
-                rows="1",
-                auto_focus=True,
-                enter_key_submit=True,
-                auto_height=True,
-                on_change=on_keep.debounce(400),
-                aria_describedby="composer-help composer-problem",
-                class_name="chat-input",
-            ),
-            rx.cond(
-                running,
-                button("Stop", icon="square", class_name="chat-send", on_click=on_stop),
-                icon_button(
-                    "arrow-up",
-                    "Send",
-                    kind="primary",
-                    side="top",
-                    shortcut="Enter",
-                    type="submit",
-                    class_name="chat-send",
-                ),
-            ),
-            class_name="chat-field",
-        ),
+        _field(version, text, name, running, on_keep, on_stop),
         rx.el.div(
             hint,
             rx.el.span("Enter sends, Shift+Enter begins a new line", id="composer-help"),
@@ -264,4 +234,45 @@ def composer(
         ),
         on_submit=on_send,
         class_name="chat-composer",
+    )
+
+
+def _field(
+    version: rx.Var[int],
+    text: rx.Var[str],
+    name: rx.Var[str],
+    running: rx.Var[bool],
+    on_keep: Any,
+    on_stop: Any,
+) -> rx.Component:
+    return rx.el.div(
+        rx.el.label("Your question", html_for="question", class_name="sr-only"),
+        rx.el.textarea(
+            key=version.to(str),
+            id="question",
+            name="question",
+            default_value=text,
+            placeholder="Ask " + name + " a question",
+            rows="1",
+            auto_focus=True,
+            enter_key_submit=True,
+            auto_height=True,
+            on_change=on_keep.debounce(400),
+            aria_describedby="composer-help composer-problem",
+            class_name="chat-input",
+        ),
+        rx.cond(
+            running,
+            button("Stop", icon="square", class_name="chat-send", on_click=on_stop),
+            icon_button(
+                "arrow-up",
+                "Send",
+                kind="primary",
+                side="top",
+                shortcut="Enter",
+                type="submit",
+                class_name="chat-send",
+            ),
+        ),
+        class_name="chat-field",
     )

@@ -33,23 +33,19 @@ def thread_list(
         on_cancel: Leaves the title as it was.
         on_more: Reads older threads.
     """
-
-    def line(row: rx.Var[Any]) -> rx.Component:
-        return rx.fragment(
-            rx.cond(row.first, rx.el.li(rx.el.h3(row.group), class_name="thread-group")),
-            rx.el.li(
-                rx.cond(
-                    renaming == row.key,
+    return rx.el.div(
+        rx.el.ul(
+            rx.foreach(
+                rows,
+                lambda row: _line(
+                    row,
+                    renaming,
                     _title_form(row, on_save, on_cancel),
                     _thread(row, clone, open_id, on_rename, on_delete),
                 ),
-                class_name="thread",
             ),
-            key=row.key,
-        )
-
-    return rx.el.div(
-        rx.el.ul(rx.foreach(rows, line), class_name="threads-list"),
+            class_name="threads-list",
+        ),
         rx.cond(
             has_more,
             button("Older threads", kind="quiet", small=True, on_click=on_more),
@@ -60,6 +56,16 @@ def thread_list(
                 "Threads appear here once you have asked something.", class_name="threads-empty"
             ),
         ),
+    )
+
+
+def _line(
+    row: rx.Var[Any], renaming: rx.Var[str], form: rx.Component, thread: rx.Component
+) -> rx.Component:
+    return rx.fragment(
+        rx.cond(row.first, rx.el.li(rx.el.h3(row.group), class_name="thread-group")),
+        rx.el.li(rx.cond(renaming == row.key, form, thread), class_name="thread"),
+        key=row.key,
     )
 
 

@@ -212,6 +212,42 @@ def health(state: Any) -> rx.Component:
     )
 
 
+def models(state: Any) -> rx.Component:
+    """Return which models are in use, and how another one is connected."""
+    rows = (("Answers", state.answers_by), ("Search by meaning", state.meaning_by))
+    return rx.el.div(
+        rx.el.ul(
+            *(
+                rx.el.li(
+                    rx.el.p(name, class_name="list-row__name grow"),
+                    rx.el.p(model, class_name="meta"),
+                    class_name="list-row",
+                )
+                for name, model in rows
+            ),
+            class_name="list",
+        ),
+        rx.el.p(
+            "Models are chosen where the studio is started: write ",
+            rx.el.code("OPENAI_API_KEY"),
+            " into the file ",
+            rx.el.code(".env"),
+            " beside the launcher, or ",
+            rx.el.code("OPENAI_BASE_URL"),
+            " for a server of your own, then start the studio again.",
+            class_name="meta",
+        ),
+        rx.el.p(
+            rx.el.a(
+                "Ask the Studio Guide how to connect a model",
+                href="/chat/studio-guide",
+                class_name="link",
+            ),
+        ),
+        class_name="stack",
+    )
+
+
 def settings_skeleton() -> rx.Component:
     """Return the page before it is there."""
     one = rx.el.div(

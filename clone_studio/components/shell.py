@@ -65,8 +65,7 @@ def shell(
         fixed: The page area fills the window and scrolls inside itself (chat).
         narrow: One column of reading width (forms).
     """
-    state = frame.shell
-    body = "page__body page__body--narrow" if narrow else "page__body"
+    state, body = frame.shell, "page__body page__body--narrow" if narrow else "page__body"
     return rx.el.div(
         rx.el.a("Skip to the page", href="#page", class_name="skip"),
         topbar(state, frame.search),
@@ -82,6 +81,8 @@ def shell(
             ),
             ErrorBoundary.create(rx.el.div(*children, class_name=body), fallback_render=_broken()),
             id="page",
+            # Until the page has met the studio, nothing in it takes a click.
+            aria_busy=rx.cond(state.is_hydrated, "false", "true"),
             class_name="page page--fixed" if fixed else "page",
             tab_index=-1,
         ),

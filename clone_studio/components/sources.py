@@ -40,7 +40,7 @@ def page_text(
 
 
 def pager(page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: Any) -> rx.Component:
-    """Return previous, "page 3 of 12" and next; nothing for a document of one page."""
+    """Return previous, the page's label, "Page 3 of 12", and next."""
 
     def step(name: str, icon: str, by: int, at_end: rx.Var[bool]) -> rx.Component:
         return icon_button(icon, name, small=True, disabled=at_end, on_click=on_turn(by))
@@ -48,8 +48,8 @@ def pager(page: rx.Var[int], count: rx.Var[int], label: rx.Var[str], on_turn: An
     return rx.el.div(
         step("Previous page", "chevron-left", -1, page <= 1),
         rx.el.span(
-            rx.el.span(label, class_name="one-line"),
-            rx.el.span(page, " of ", count, class_name="meta figures"),
+            rx.cond(label, rx.el.span(label, class_name="one-line", title=label)),
+            rx.el.span("Page ", page, " of ", count, class_name="meta figures"),
             class_name="pager__label",
         ),
         step("Next page", "chevron-right", 1, page >= count),

@@ -97,6 +97,11 @@ class Environment:
         """Make the environment unless a usable one is there."""
         if self._usable():
             return
+        if self.folder.is_symlink():
+            # Making it anew would empty what may be another project's environment.
+            raise Failure(
+                f"{self.folder} is a link to another folder. Remove the link, then start again."
+            )
         log = self.scratch / "logs" / "venv.log"
         try:
             run_logged(

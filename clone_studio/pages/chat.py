@@ -95,6 +95,14 @@ def _messages() -> rx.Component:
 
 
 def _composer() -> rx.Component:
+    reading = rx.cond(
+        ChatState.reading,
+        rx.el.span(
+            rx.icon("loader-circle", size=16, aria_hidden="true"),
+            "Some files are still being read; answers do not know them yet.",
+            class_name="chat-mode",
+        ),
+    )
     hint = rx.cond(
         ChatState.quoting,
         rx.el.span(
@@ -110,7 +118,7 @@ def _composer() -> rx.Component:
         ComposerState.problem,
         name=ChatState.clone_name,
         running=AnswerState.message_id != "",
-        hint=hint,
+        hint=rx.fragment(reading, hint),
         on_send=ChatState.send,
         on_keep=ComposerState.keep,
         on_stop=ChatState.stop,
@@ -149,12 +157,8 @@ def _threads(*beside: rx.Component) -> rx.Component:
 
 def _source() -> rx.Component:
     navigation = rx.el.div(
-        rx.cond(
-            SourceState.page_count > 1,
-            sources.pager(
-                SourceState.page, SourceState.page_count, SourceState.page_label, SourceState.turn
-            ),
-            rx.el.p(SourceState.page_label, class_name="pager__label"),
+        sources.pager(
+            SourceState.page, SourceState.page_count, SourceState.page_label, SourceState.turn
         ),
         rx.cond(
             SourceState.marked == "",

@@ -7,6 +7,7 @@ from clone_studio.components.settings import (
     account_form,
     color_mode_choice,
     health,
+    models,
     password_form,
     places,
     section,
@@ -40,6 +41,12 @@ def view() -> rx.Component:
             anchor="sessions",
         ),
         section("Appearance", "For this browser.", color_mode_choice(), anchor="appearance"),
+        section(
+            "Language model",
+            "What writes the answers, and what finds passages by meaning.",
+            models(state),
+            anchor="models",
+        ),
         section(
             "Health",
             "The parts of the studio, and what they need.",

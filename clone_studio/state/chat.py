@@ -46,6 +46,7 @@ class ChatState(StudioState):
     greeting: str = ""
     examples: list[str] = []
     files: int = 0
+    reading: bool = False
     thread_id: str = ""
     rows: list[MessageRow] = []
     has_earlier: bool = False
@@ -100,7 +101,15 @@ class ChatState(StudioState):
         self.examples = list(persona.example_questions)[:6]
         self.files = persona.files
         self.quoting = not services().settings.uses_openai_llm
+        await self._look_for_unread_files()
         (await self.get_state(ComposerState))._show(persona.slug)
+
+    async def _look_for_unread_files(self) -> None:
+        """Find out whether some of what the clone should know is still being read."""
+        page = await asyncio.to_thread(
+            services().files.list_for, self._user_id, self.clone, "", "processing", 1
+        )
+        self.reading = bool(page.files)
 
     async def _open_thread(self, thread_id: str) -> None:
         """Read the newest messages of a thread and go on with an answer that is running."""
@@ -188,6 +197,8 @@ class ChatState(StudioState):
             composer._refuse(text, error.detail, restore=True)
             return
         answer._begin(started.message_id, question, started.user_message_id)
+        if self.reading:
+            await self._look_for_unread_files()
         self._watch(started.message_id)
         if started.thread_id != self.thread_id:
             self.thread_id = self._arriving = started.thread_id

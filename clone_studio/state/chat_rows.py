@@ -14,6 +14,8 @@ STATE_NOTES = {
     "interrupted": "The studio stopped while it wrote this answer. What was written is kept.",
     "failed": "This answer could not be written.",
 }
+# Stands between the headings of a section's path.
+HEADING_MARK = " › "
 SPAN_NAMES = {
     "open": "Taking the question",
     "rewrite": "Rewriting the question",
@@ -129,11 +131,17 @@ def _chip(message_id: str, citation: Mapping[str, Any]) -> ChipRow:
 
 
 def page_words(label: str, page: int, file: str) -> str:
-    """Return a page in words: "page 72" of a PDF, else the section's own name."""
+    """Return a page in words: "page 72" of a PDF, else the section's own heading."""
     label = label.strip()
     if label and not label.isdigit() and not file.lower().endswith(".pdf"):
-        return label
+        return label.rpartition(HEADING_MARK)[2]
     return f"page {label or page}"
+
+
+def page_label(label: str, page: int, file: str) -> str:
+    """Return what a pager says of a page besides its number, empty when that is all."""
+    words = page_words(label, page, file)
+    return "" if words == f"page {page}" else f"{words[:1].upper()}{words[1:]}"
 
 
 def thread_row(thread: ThreadInfo, now: datetime | None = None) -> ThreadRow:

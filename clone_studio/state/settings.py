@@ -58,6 +58,8 @@ class SettingsState(StudioState):
     health_problem: str = ""
     health_ready: bool = False
     everywhere_open: bool = False
+    answers_by: str = ""
+    meaning_by: str = ""
 
     @rx.event
     async def open(self) -> Reaction:
@@ -71,8 +73,15 @@ class SettingsState(StudioState):
         self.name, self.email, self.has_password = user.name, user.email, user.has_password
         self.account_key = f"{user.id}-{user.name}-{user.email}"
         self.account_errors, self.password_errors, self.problem = {}, {}, ""
+        self._read_models()
         self.ready = True
         return SettingsState.check
+
+    def _read_models(self) -> None:
+        studio = services()
+        quoting = studio.llm.kind == "quotes"
+        self.answers_by = "Quotes only, no model" if quoting else studio.llm.default_model
+        self.meaning_by = studio.embedder.model
 
     async def _read_places(self) -> None:
         rows = await asyncio.to_thread(services().account.sessions_for, self._user_id)

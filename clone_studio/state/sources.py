@@ -8,7 +8,7 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import NotFound
 from clone_studio.state.base import StudioState
-from clone_studio.state.chat_rows import page_words
+from clone_studio.state.chat_rows import page_label
 
 _HREF = re.compile(r"#cite-([0-9a-f-]{36})-(\d{1,3})")
 
@@ -78,7 +78,7 @@ class SourceState(StudioState):
         self.viewer = f"/files/{self.slug}?file={file.id}&page={number}&start={start}&end={end}"
         if not pages:
             return
-        self.page_label = page_words(pages[0].label, number, file.name)
+        self.page_label = page_label(pages[0].label, number, file.name)
         self.place += 1
         text = pages[0].text
         self.before, self.marked, self.after = text[:start], text[start:end], text[end:]

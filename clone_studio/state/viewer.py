@@ -9,7 +9,7 @@ from clone_studio.bootstrap import services
 from clone_studio.errors import NotFound
 from clone_studio.services.files import ChunkInfo
 from clone_studio.state.base import StudioState
-from clone_studio.state.chat_rows import page_words
+from clone_studio.state.chat_rows import page_label
 
 CHUNKS = 50
 
@@ -76,7 +76,7 @@ class ViewerState(StudioState):
             services().files.pages, self._user_id, self.file_id, number, 1
         )
         self.page = number
-        self.label = page_words(pages[0].label, number, self.name) if pages else ""
+        self.label = page_label(pages[0].label, number, self.name) if pages else ""
         self.before = pages[0].text if pages else ""
         self.marked = self.after = ""
         self.original = f"{self._content}#page={number}" if self.is_pdf else self._content

@@ -77,6 +77,8 @@ async def test_a_draft_survives_leaving_and_reloading(visits: Visits, served: Se
 async def test_pages_are_accessible(visits: Visits, served: ServedStudio, path: str, mode: str):
     async with visits.visit(served, color_scheme=mode) as page:
         await page.goto(path)
+        # A deep link is an empty shell, without a title, until its scripts have run.
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
         await expect(page.locator("[aria-busy=true]")).to_have_count(0)
         await expect(page.locator("html")).to_have_class(mode)
         assert await faults(page) == []

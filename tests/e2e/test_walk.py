@@ -32,10 +32,15 @@ async def test_the_guide_answers_with_a_citation_that_opens_its_section(
     visits: Visits, served: ServedStudio
 ):
     async with visits.visit(served) as page:
+        await page.goto(f"/files/{GUIDE}")
+        section = file_row(page, "uploading-documents.md")
+        await expect(section).to_contain_text("Ready", timeout=INGEST_MS)
         await open_chat(page, GUIDE)
         await ask(page, "How do I upload a document?")
         answer = await finished_answer(page)
         panel = await open_first_source(page, answer)
+        await expect(panel.get_by_role("heading")).to_have_text("uploading-documents.md")
+        await expect(panel).to_contain_text("How do I upload a document?")
         await expect(panel.locator(".passage")).to_be_in_viewport()
         await expect(panel.locator(".passage")).to_be_focused()
         await expect(panel).to_contain_text("upload", ignore_case=True)

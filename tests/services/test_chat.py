@@ -1,7 +1,7 @@
 """Asking a clone: what is streamed, what is stored, and what happens when things go wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -16,7 +16,6 @@ from clone_studio.errors import (
     TooLarge,
 )
 from clone_studio.models import Message
-from clone_studio.providers.llm.protocol import Finished
 from clone_studio.services.events import Event, MemoryEventBus
 from clone_studio.settings import Settings
 from tests.chat_world import (
@@ -28,19 +27,6 @@ from tests.chat_world import (
     build_world,
     text_of,
 )
-
-
-@pytest.fixture
-def model() -> PacedModel:
-    return PacedModel()
-
-
-@pytest.fixture
-async def world(settings: Settings, model: PacedModel) -> AsyncIterator[World]:
-    made = build_world(settings, model)
-    yield made
-    await made.chat.close()
-    made.services.database.dispose()
 
 
 async def until(condition: Callable[[], Any]) -> Any:
@@ -79,6 +65,17 @@ async def test_an_answer_is_streamed_and_stored_with_its_sources(
     assert {"retrieve.search", "prompt.render", "llm.first_token", "llm.last_token", "total"} <= {
         span["name"] for span in stored.spans
     }
+
+
+async def test_a_mark_behind_the_full_stop_cites_the_sentence_before(
+    world: World, model: PacedModel
+) -> None:
+    model.say("Eat not to dullness, says temperance. [1] My brother began a newspaper.[2]")
+    model.finish()
+    answer = await world.answer("Which virtue?")
+    temperance, newspaper = answer.citations
+    assert temperance["quote"].startswith("The thirteen virtues begin with temperance")
+    assert newspaper["quote"].startswith("My brother had")
 
 
 async def test_the_first_question_names_the_thread(world: World, model: PacedModel) -> None:
@@ -351,20 +348,3 @@ async def test_a_reader_gets_the_whole_text_whatever_the_bus_loses(
     assert text_of(await following) == "".join(f"word{number} " for number in range(8))
     await world.chat.close()
     world.services.database.dispose()
-
-
-async def test_an_answer_without_end_is_ended(world: World, model: PacedModel) -> None:
-    model.say("z" * 150_000, "z" * 60_000, "z" * 60_000)
-    answer = await world.answer("How long?")
-    assert answer.state == "complete"
-    assert len(answer.content) == 210_000
-    assert model.closed == 1
-
-
-async def test_the_finish_reason_is_kept(world: World, model: PacedModel) -> None:
-    model.say("Temperance", Finished("length", None, None, ""))
-    answer = await world.answer("Which virtue?")
-    assert answer.usage["finish"] == "length"
-    assert answer.usage["estimated"] is True
-    assert answer.usage["promptTokens"] > 100
-    assert answer.model == "paced"

@@ -85,3 +85,10 @@ def test_quotes_are_whole_sentences_with_the_number_of_their_passage(shelves: Sh
     assert found[quotes[0].number - 1].page == 3
     assert 1 <= len(quotes) <= 4
     assert shelves.retriever.quotes(question, []) == ()
+
+
+def test_a_page_that_stands_twice_is_given_once(shelves: Shelves) -> None:
+    shelves.add("twice.pdf", pdf(["Nine lamps burn.", "Nine lamps burn.", "Ten ships sail."]))
+    found = shelves.retriever.retrieve("franklin", "Which lamps burn?")
+    assert [passage.text for passage in found].count("Nine lamps burn.") == 1
+    assert found[0].page == 1

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench import report
-from bench.__main__ import main
+from bench.__main__ import measured
 from bench.data import DataMissing, data_folder
+from bench.served import launcher_ready
 from bench.serving import long_text
 
 ROWS = [
@@ -41,20 +42,24 @@ def test_data_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         data_folder("no_such_set")
 
 
-def test_part_that_fails_leaves_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # A folder that is no browser and no model: the served studio cannot be measured.
-    monkeypatch.setenv("STUDIO_BROWSER", str(tmp_path / "none"))
-    monkeypatch.setenv("STUDIO_LOG_LEVEL", "not a level")
+def test_part_that_cannot_run_leaves_one_line() -> None:
+    def fails() -> list[report.Row]:
+        raise RuntimeError("no browser\nmore about it")
 
-    status = main(["--only", "serving", "--short", "--out", str(tmp_path / "run.json")])
+    def lacks_data() -> list[report.Row]:
+        raise DataMissing("needs data that is not here (squad2)")
 
-    lines = [line for line in capsys.readouterr().out.splitlines() if "serving" in line]
-    assert status == 1
-    assert len(lines) == 1
-    assert "failed" in lines[0]
-    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["rows"] == []
+    assert measured("serving", fails) == ([], "serving: failed, RuntimeError: no browser")
+    assert measured("retrieval", lacks_data) == (
+        [],
+        "retrieval: left out, needs data that is not here (squad2)",
+    )
+    assert measured("chat", lambda: ROWS) == (ROWS, "")
+
+
+def test_bench_never_has_the_launcher_make_a_shared_environment(tmp_path: Path) -> None:
+    # An environment that the launcher did not make: it would make it anew.
+    assert not launcher_ready(prefix=tmp_path)
 
 
 def test_long_text_is_the_same_at_every_call() -> None:

@@ -121,3 +121,10 @@ def test_support_takes_neighbours_that_add_to_it() -> None:
     start, end = support(TEXT, "There are nine lamps, and the keeper winds the clockwork at dusk.")
     assert TEXT[start:end].startswith("The harbour")
     assert TEXT[start:end].endswith("clockwork.")
+
+
+def test_a_number_behind_several_sentences_marks_them_all() -> None:
+    writer = CitationWriter(passages(1))
+    shown = writer.feed("> “The harbour has nine lamps.” [1]\n\n> “Nobody else may.” [1]")
+    (citation,) = writer.citations(shown + writer.finish())
+    assert (citation.start, citation.end) == (100, 100 + len(TEXT))

@@ -80,3 +80,10 @@ def test_flipped_bytes_never_crash(tmp_path: Path) -> None:
 def test_accents_and_quotes_come_through(tmp_path: Path) -> None:
     _, pages = read(tmp_path, pdf(["Un café naïve – “quoted” €5"]))
     assert pages[0].text == "Un café naïve – “quoted” €5"
+
+
+def test_what_pdfium_cannot_open_is_given_to_the_second_reader(tmp_path: Path) -> None:
+    # Two kilobytes before the file begins: PDFium looks no further than one.
+    reading, pages = read(tmp_path, b"\0" * 2000 + pdf(PAGES))
+    assert [page.text for page in pages] == ["One lamp.", "", "Three lamps\nburn at night."]
+    assert reading.warnings == ["1 of 3 pages had no text."]

@@ -167,6 +167,13 @@ def test_printed_pages_are_cleaned(raw: str, shown: str) -> None:
     assert clean.page(raw) == shown
 
 
+def test_printed_page_numbers_are_left_out() -> None:
+    assert clean.page("73\nOrder is a virtue.\n1789", 61) == "Order is a virtue.\n1789"
+    assert clean.page("Order is a virtue.\n61", 61) == "Order is a virtue."
+    assert clean.page("61", 61) == ""
+    assert clean.page("73\nwords") == "73\nwords"
+
+
 def test_lines_of_prose_are_joined_and_lists_are_not() -> None:
     line = "This line of prose reaches the margin of the page and goes on"
     text = f"{line}\n{line}\nand ends here.\n- first item of a list\n- second item of a list"

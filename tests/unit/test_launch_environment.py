@@ -120,3 +120,14 @@ def test_tools_keep_their_files_in_the_project(project: Path) -> None:
     )
     assert all(variables[name].startswith(f"{project}/.studio/") for name in kept)
     assert variables["PATH"].endswith("/bin")
+
+
+def test_a_linked_environment_is_never_emptied(project: Path, tmp_path: Path) -> None:
+    others = tmp_path / "another project" / ".venv"
+    others.mkdir(parents=True)
+    (others / "precious").write_text("kept")
+    (project / ".venv").symlink_to(others)
+
+    with pytest.raises(Failure, match="link to another folder"):
+        _install(project)
+    assert (others / "precious").read_text() == "kept"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 # Positions are 16 bits and counts 8: three bytes a posting.
-SEGMENT_CHUNKS = 2000
+SEGMENT_CHUNKS = 1000
 _MOST = 255
 
 

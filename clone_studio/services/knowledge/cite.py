@@ -19,6 +19,8 @@ QUOTE_CHARS = 500
 MOST_SENTENCES = 3
 # A neighbouring sentence belongs to the quote when it adds at least so much of the statement.
 WORTH_ADDING = 0.12
+# A number may stand behind several sentences: marking all of a page would show none of them.
+WIDEST_SPAN = 900
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ class CitationWriter:
         return minted
 
 
-def _statements(text: str) -> dict[int, str]:
-    """Return, for each number in `text`, the sentences that it stands behind."""
+def _statements(text: str) -> dict[int, list[str]]:
+    """Return, for each number in `text`, the sentences that it stands behind, in order."""
     plain, marks = "", []
     for token in tokens(text):
         if token.numbers:
@@ -131,11 +133,11 @@ def _statements(text: str) -> dict[int, str]:
         start, end = before[-1] if before else (0, place)
         for number in numbers:
             said.setdefault(number, []).append(plain[start : max(end, place)])
-    return {number: " ".join(parts) for number, parts in said.items()}
+    return said
 
 
-def _citation(number: int, passage: Passage, statement: str) -> Citation:
-    start, end = support(passage.text, statement)
+def _citation(number: int, passage: Passage, statements: Sequence[str]) -> Citation:
+    start, end = _support_of_all(passage.text, statements)
     quote = " ".join(passage.text[start:end].split())
     return Citation(
         number=number,
@@ -149,6 +151,17 @@ def _citation(number: int, passage: Passage, statement: str) -> Citation:
         quote=quote if len(quote) <= QUOTE_CHARS else quote[: QUOTE_CHARS - 1].rstrip() + "…",
         score=passage.score,
     )
+
+
+def _support_of_all(text: str, statements: Sequence[str]) -> tuple[int, int]:
+    """Return the span that supports the first statement, and the others where they are near."""
+    start, end = support(text, statements[0])
+    for statement in statements[1:]:
+        other_start, other_end = support(text, statement)
+        first, last = min(start, other_start), max(end, other_end)
+        if last - first <= WIDEST_SPAN:
+            start, end = first, last
+    return start, end
 
 
 def support(text: str, statement: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -70,8 +70,9 @@ class Retriever:
             if vector is not None:
                 by_meaning = self._index.vector(persona_id, self._embedder.model, vector, POOL)
         with recorder.span("retrieve.rerank"):
-            ranked = fuse(by_word, by_meaning)[:limit]
-            return self._passages(persona_id, ranked)
+            # Some of the best may say the same: a page that stands twice, two editions.
+            ranked = fuse(by_word, by_meaning)[: 2 * limit]
+            return _distinct(self._passages(persona_id, ranked))[:limit]
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         """Return the sentences of `passages` that answer `question` best, at most four."""
@@ -138,11 +139,19 @@ class Retriever:
         return [_passage(rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
 
 
+def _distinct(passages: Iterable[Passage]) -> list[Passage]:
+    """Leave out what repeats the text of a better passage."""
+    kept: dict[str, Passage] = {}
+    for passage in passages:
+        kept.setdefault(" ".join(passage.text.split()), passage)
+    return list(kept.values())
+
+
 # Written once: putting the statement together anew for each question takes longer than it runs.
 # The persona is compared here and not there, or SQLite walks all of its chunks by that index.
 _PASSAGES = text(
-    "SELECT c.persona_id, c.id AS chunk_id, c.file_id, f.name AS file, c.page, p.label AS page_label,"
-    ' c.start, c."end", c.heading, c.text'
+    "SELECT c.persona_id, c.id AS chunk_id, c.file_id, f.name AS file, c.page,"
+    ' p.label AS page_label, c.start, c."end", c.heading, c.text'
     " FROM chunks c JOIN files f ON f.id = c.file_id"
     " JOIN pages p ON p.file_id = c.file_id AND p.number = c.page"
     " WHERE c.id IN :ids"

@@ -34,6 +34,7 @@ _LOOSE_CUT = re.compile("[\ufffe\uffff\x02]")
 _STARTS = re.compile(r"^(?:[-*•▪◦–—·+|#]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s|^\d+$")
 _ENDS = re.compile(r"[.!?:;。！？।…][\"'”’»)\]]*$")
 PROSE_CHARS = 45
+NUMBER_SHIFT = 30
 
 
 def plain(text: str) -> str:
@@ -42,13 +43,31 @@ def plain(text: str) -> str:
     return _CONTROLS.sub("", text.translate(_LIGATURES)).strip("\n")
 
 
-def page(text: str) -> str:
-    """Return the text of a printed page: words whole again, lines of prose joined."""
+def page(text: str, number: int = 0) -> str:
+    """Return the text of a printed page: words whole again, lines of prose joined.
+
+    Args:
+        text: As the page holds it.
+        number: The page's number, 0 when unknown: a printed number at its top or bottom that
+            is near it is left out.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     text = _LOOSE_CUT.sub("", _CUT_WORD.sub("", text))
     text = _CONTROLS.sub("", text.translate(_LIGATURES))
-    lines = [_SPACES.sub(" ", line).strip() for line in text.split("\n")]
+    lines = [_SPACES.sub(" ", line).strip() for line in text.strip().split("\n")]
+    if number:
+        lines = _without_number(lines, number)
     return _MANY_LINES.sub("\n\n", "\n".join(_joined(lines))).strip()
+
+
+def _without_number(lines: list[str], number: int) -> list[str]:
+    """Leave out a first or last line that is nothing but the page's printed number."""
+    for place in (0, -1):
+        # Front matter shifts printed numbers against the count; a figure of a table that
+        # stands alone on its line is seldom as near.
+        if lines and lines[place].isdecimal() and abs(int(lines[place]) - number) <= NUMBER_SHIFT:
+            del lines[place]
+    return lines
 
 
 def _joined(lines: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -10,6 +11,9 @@ import pypdfium2.raw as pdfium_c
 from clone_studio.errors import DocumentError
 from clone_studio.services.knowledge.document import Page, PageLoss
 from clone_studio.services.knowledge.extract import clean
+
+if TYPE_CHECKING:
+    from clone_studio.services.knowledge.extract.pdf_second import SecondPdfDocument
 
 MOST_PAGES = 20_000
 MOST_PAGE_CHARS = 400_000
@@ -68,7 +72,7 @@ class PdfDocument:
                 sheet.close()
         finally:
             page.close()
-        return clean.page(raw), count > kept
+        return clean.page(raw, index + 1), count > kept
 
     def _label(self, index: int) -> str:
         """Return the page's printed number, when it differs from its place in the file."""
@@ -79,6 +83,26 @@ class PdfDocument:
         pdfium_c.FPDF_GetPageLabel(self._document, index, buffer, size)
         label = buffer.raw[: size - 2].decode("utf-16-le", errors="ignore").strip()
         return "" if label == str(index + 1) else label[:40]
+
+
+def open_pdf(path: Path) -> "PdfDocument | SecondPdfDocument":
+    """Open a PDF by PDFium, or by pypdf when PDFium finds it damaged.
+
+    Raises:
+        DocumentError: As `PdfDocument`; what neither can open is corrupted.
+    """
+    try:
+        return PdfDocument(path)
+    except DocumentError as error:
+        if error.code != "corrupted":
+            raise
+        # Loading the second reader takes longer than the first one needs for most documents.
+        from clone_studio.services.knowledge.extract.pdf_second import SecondPdfDocument
+
+        try:
+            return SecondPdfDocument(path)
+        except ValueError:
+            raise error from None
 
 
 def _opening_error(error: pdfium.PdfiumError) -> DocumentError:

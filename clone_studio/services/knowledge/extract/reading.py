@@ -56,9 +56,9 @@ class Reading:
 
     def _pdf(self) -> Iterator[Page]:
         # Not at the top: a text file needs no PDF engine.
-        from clone_studio.services.knowledge.extract.pdf import PdfDocument
+        from clone_studio.services.knowledge.extract.pdf import open_pdf
 
-        document = PdfDocument(self.path)
+        document = open_pdf(self.path)
         self.page_count = document.page_count
         for found in document.pages():
             if isinstance(found, PageLoss):
