@@ -277,3 +277,10 @@ async def test_an_address_that_is_no_model_server(server: OpenAIServer) -> None:
     with pytest.raises(ProviderRefused):
         await model.check()
     await model.close()
+
+
+async def test_a_crowd_gets_every_piece(model: OpenAIModel, server: OpenAIServer) -> None:
+    server.behaviour.text = "word " * 100
+    server.behaviour.delay = 0.002
+    answers = await asyncio.gather(*(whole(model, request_of()) for _ in range(40)))
+    assert {text for text, _ in answers} == {"word " * 100}

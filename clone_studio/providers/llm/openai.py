@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cached_property
@@ -26,6 +26,12 @@ OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "no-key-needed"
 CONNECT_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+# Receiving a piece costs the same however small it is. With many streams at once each is read
+# less often, so that the socket collects pieces meanwhile; never before the first text.
+FEW_STREAMS = 8
+PAUSE_PER_STREAM = 0.0008
+LONGEST_PAUSE = 0.1
+READING_SECONDS = 0.005
 LIST_SECONDS = 10.0
 MODELS_LIMIT = 200
 NOT_CHAT = ("embedding", "whisper", "tts", "dall-e", "moderation", "transcribe", "image", "audio")
@@ -50,6 +56,7 @@ class OpenAIModel:
         self._model = settings.chat_model
         self._timeout = settings.llm_timeout_seconds
         self._refused: dict[str, frozenset[str]] = {}
+        self._streams = 0
 
     @property
     def default_model(self) -> str:
@@ -98,12 +105,13 @@ class OpenAIModel:
         )
 
         reading = _Reading(model, self.place)
+        self._streams += 1
         try:
             async with AsyncExitStack() as stack:
                 response = await self._open(client, request, model, stack)
                 if "html" in response.headers.get("content-type", ""):
                     raise not_this_protocol(self.place)
-                async for data in event_data(response.iter_bytes()):
+                async for data in event_data(self._unhurried(response.iter_bytes(), reading)):
                     if text := reading.take(data):
                         yield TextDelta(text)
                     if reading.done:
@@ -114,6 +122,20 @@ class OpenAIModel:
             if reading.has_text:
                 raise interrupted(error) from error
             raise translated(error, model, self.place) from error
+        finally:
+            self._streams -= 1
+
+    async def _unhurried(
+        self, chunks: AsyncIterator[bytes], reading: "_Reading"
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield `chunks`, with pauses once there is text and there are many streams."""
+        now = asyncio.get_running_loop().time
+        pause_at = now()
+        async for chunk in chunks:
+            yield chunk
+            if reading.has_text and self._streams > FEW_STREAMS and now() >= pause_at:
+                await asyncio.sleep(min(LONGEST_PAUSE, self._streams * PAUSE_PER_STREAM))
+                pause_at = now() + READING_SECONDS
 
     async def _open(
         self, client: "AsyncOpenAI", request: ChatRequest, model: str, stack: AsyncExitStack
