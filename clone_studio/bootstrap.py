@@ -60,6 +60,21 @@ class Services:
     health: HealthService
 
 
+def language_model(settings: Settings) -> LanguageModel:
+    """Return the model that `settings` choose."""
+    return OpenAIModel(settings) if settings.uses_openai_llm else QuotesModel()
+
+
+def text_embedder(settings: Settings) -> Embedder:
+    """Return the embedder that `settings` choose."""
+    if not settings.uses_openai_embeddings:
+        return LocalEmbedder(settings.local_models_dir)
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+    return OpenAIEmbedder(
+        api_key=key, base_url=settings.openai_base_url, model=settings.embedding_model
+    )
+
+
 class _Build:
     """Makes each service when the first other one needs it; what is given is not made."""
 
@@ -78,17 +93,11 @@ class _Build:
 
     @cached_property
     def llm(self) -> LanguageModel:
-        return OpenAIModel(self.settings) if self.settings.uses_openai_llm else QuotesModel()
+        return language_model(self.settings)
 
     @cached_property
     def embedder(self) -> Embedder:
-        settings = self.settings
-        if not settings.uses_openai_embeddings:
-            return LocalEmbedder(settings.local_models_dir)
-        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-        return OpenAIEmbedder(
-            api_key=key, base_url=settings.openai_base_url, model=settings.embedding_model
-        )
+        return text_embedder(self.settings)
 
     @cached_property
     def index(self) -> SearchIndex:

@@ -15,6 +15,7 @@ StudioError
     ├── ProviderTimeout 504
     ├── ProviderQuota 402       no credit left: retrying does not help
     ├── ProviderRefused 502     wrong key, unknown model, request not accepted
+    │   └── VoiceMissing 502    the speech engine does not have the voice
     ├── ProviderInterrupted 502 the stream broke after it had begun
     └── ModelMissing 503        a local model that has not been fetched
 """
@@ -168,6 +169,13 @@ class ProviderRefused(ProviderError):
     title = "A service refused the request"
     retryable = False
     code = "provider_refused"
+
+
+class VoiceMissing(ProviderRefused):
+    """The speech engine does not have the voice, or not any more."""
+
+    title = "A voice is missing"
+    code = "voice_missing"
 
 
 class ProviderInterrupted(ProviderError):

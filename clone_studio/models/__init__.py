@@ -4,10 +4,13 @@ from clone_studio.models.accounts import AuditEntry, SignInLink, User, UserSessi
 from clone_studio.models.conversations import Conversation, Message
 from clone_studio.models.jobs import Job
 from clone_studio.models.knowledge import Chunk, ChunkVector, DocumentPage, StoredFile
-from clone_studio.models.personas import Persona, PromptVersion
+from clone_studio.models.personas import Activation, Persona, PromptDraft, PromptVersion
 from clone_studio.models.search import IndexPosting, IndexSegment
+from clone_studio.models.speech import SpeechUsage
+from clone_studio.models.stored_settings import StoredSetting
 
 __all__ = [
+    "Activation",
     "AuditEntry",
     "Chunk",
     "ChunkVector",
@@ -18,9 +21,12 @@ __all__ = [
     "Job",
     "Message",
     "Persona",
+    "PromptDraft",
     "PromptVersion",
     "SignInLink",
+    "SpeechUsage",
     "StoredFile",
+    "StoredSetting",
     "User",
     "UserSession",
 ]
