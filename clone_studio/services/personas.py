@@ -48,6 +48,10 @@ class PersonaInfo:
     template_name: str
     template_version: str
     knowledge_revision: int
+    voice_id: str
+    voice_name: str
+    voice_settings: Mapping[str, Any]
+    elevenlabs_agent_id: str
     consent_statement: str
     consent_at: datetime | None
     is_sample: bool
