@@ -5,12 +5,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from clone_studio.db import Database
+from clone_studio.db import Database, utc_now
 from clone_studio.errors import ProviderError
 from clone_studio.models import StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
@@ -31,6 +32,8 @@ REMEMBERED_QUERIES = 256
 # After a failure the embedder is left alone for so long, and words alone serve: a service that
 # is down must not delay each question by its time-out.
 PAUSE_SECONDS = 20.0
+# Most documents are read within seconds; one that takes longer does not hold up questions.
+ARRIVING = timedelta(seconds=30)
 
 
 class Retriever:
@@ -74,6 +77,16 @@ class Retriever:
             unseen = self._unseen(persona_id, by_word) if by_meaning else set()
             ranked = fuse(by_word, by_meaning, unseen)[: 2 * limit]
             return _distinct(self._passages(persona_id, ranked))[:limit]
+
+    def is_arriving(self, persona_id: str) -> bool:
+        """Say whether a document that was just added is still being read."""
+        query = select(StoredFile.id).where(
+            StoredFile.persona_id == persona_id,
+            StoredFile.state == "processing",
+            col(StoredFile.created_at) > utc_now() - ARRIVING,
+        )
+        with self._database.read() as session:
+            return session.exec(query.limit(1)).first() is not None
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         """Return the sentences of `passages` that answer `question` best, at most four."""
