@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, text
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from clone_studio.db import Database, utc_now
+from clone_studio.db import Database, UtcDateTime, utc_now
 from clone_studio.errors import ProviderError
 from clone_studio.models import StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
@@ -80,13 +80,9 @@ class Retriever:
 
     def is_arriving(self, persona_id: str) -> bool:
         """Say whether a document that was just added is still being read."""
-        query = select(StoredFile.id).where(
-            StoredFile.persona_id == persona_id,
-            StoredFile.state == "processing",
-            col(StoredFile.created_at) > utc_now() - ARRIVING,
-        )
+        keys = {"persona": persona_id, "since": utc_now() - ARRIVING}
         with self._database.read() as session:
-            return session.exec(query.limit(1)).first() is not None
+            return session.connection().execute(_ARRIVING, keys).first() is not None
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         """Return the sentences of `passages` that answer `question` best, at most four."""
@@ -181,6 +177,10 @@ _PASSAGES = text(
     " WHERE c.id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 
+_ARRIVING = text(
+    "SELECT 1 FROM files WHERE persona_id = :persona AND state = 'processing'"
+    " AND created_at > :since LIMIT 1"
+).bindparams(bindparam("since", type_=UtcDateTime))
 _NOT_EMBEDDED = text("SELECT id FROM files WHERE persona_id = :persona AND embedding <> 'done'")
 _CHUNKS_OF = text("SELECT id FROM chunks WHERE id IN :ids AND file_id IN :files").bindparams(
     bindparam("ids", expanding=True), bindparam("files", expanding=True)
