@@ -28,6 +28,9 @@ from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
 from clone_studio.services.personas import PersonaService
+from clone_studio.services.prompt_drafts import PromptDraftService
+from clone_studio.services.prompt_preview import PromptPreviewService
+from clone_studio.services.prompt_versions import PromptVersionService
 from clone_studio.services.prompts import PromptService
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.settings import Settings, get_settings
@@ -49,6 +52,9 @@ class Services:
     audit: AuditService
     personas: PersonaService
     prompts: PromptService
+    prompt_versions: PromptVersionService
+    prompt_drafts: PromptDraftService
+    prompt_preview: PromptPreviewService
     templates: TemplateCatalog
     files: FileService
     knowledge: Retriever
@@ -126,6 +132,20 @@ class _Build:
     @cached_property
     def prompts(self) -> PromptService:
         return PromptService(self.database, self.templates)
+
+    @cached_property
+    def prompt_versions(self) -> PromptVersionService:
+        return PromptVersionService(
+            self.database, templates=self.templates, audit=self.audit, events=self.events
+        )
+
+    @cached_property
+    def prompt_drafts(self) -> PromptDraftService:
+        return PromptDraftService(self.database)
+
+    @cached_property
+    def prompt_preview(self) -> PromptPreviewService:
+        return PromptPreviewService(self.database, self.prompts)
 
     @cached_property
     def jobs(self) -> JobQueue:

@@ -6,7 +6,8 @@ passages or the history, and a few harmless filters are allowed: without assignm
 arithmetic nothing can grow beyond what it was given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -21,9 +22,18 @@ SOURCE_CHARS = 40_000
 OUTPUT_CHARS = 400_000
 LOOP_DEPTH = 2
 LOOPS = frozenset({"passages", "history"})
-VARIABLES = frozenset(
-    {"persona", "language", "today", "passages", "question", "history", "no_answer"}
-)
+FAULTS_SHOWN = 20
+# What prompts may use, with the words in which it is explained to those who write them.
+EXPLAINED: Mapping[str, str] = {
+    "persona": "The clone: persona.name, persona.purpose and persona.description",
+    "language": "The language set for the clone, empty for the language of the question",
+    "today": "The date of the question",
+    "passages": "What was found in the files, for a loop: number, file, page, heading and text",
+    "question": "What was asked",
+    "history": "The turns before, for a loop: role and content",
+    "no_answer": "What the clone says when its files do not hold the answer",
+}
+VARIABLES = frozenset(EXPLAINED)
 FILTERS = frozenset({"default", "first", "last", "length", "lower", "trim", "upper"})
 TESTS = frozenset({"defined", "undefined", "none", "string", "number"})
 _NODES: tuple[type[nodes.Node], ...] = (
@@ -46,6 +56,26 @@ _NODES: tuple[type[nodes.Node], ...] = (
     nodes.Test,
 )
 _FILE = "<prompt>"
+_TOO_DEEP = "this prompt is nested too deeply. Make it simpler."
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with a prompt, and the line, from 1, where it stands."""
+
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"Line {self.line}: {self.text}"
+
+
+class _Faulty(Exception):
+    """Carries a fault from where it is found to where it becomes an error or a row."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.fault = Fault(line, text)
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -75,7 +105,26 @@ def check(source: str) -> None:
         InvalidInput: A syntax error, an unknown variable or something prompts may not use,
             with the line.
     """
-    _compiled(source)
+    try:
+        _compiled(source)
+    except _Faulty as error:
+        raise _wrong(error) from error
+
+
+def faults(source: str) -> tuple[Fault, ...]:
+    """Return what is wrong with a prompt's text, from the top, at most `FAULTS_SHOWN`.
+
+    Of syntax errors only the first can be known.
+
+    Raises:
+        TooLarge: Longer than `SOURCE_CHARS`.
+    """
+    try:
+        found = sorted(set(_found(_parsed(source))), key=lambda one: (one.line, one.text))
+        _compiled("" if found else source)
+    except _Faulty as error:
+        return (error.fault,)
+    return tuple(found[:FAULTS_SHOWN])
 
 
 def render(source: str, variables: Mapping[str, Any]) -> str:
@@ -85,6 +134,42 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
         TooLarge: The source or the result is too long.
         InvalidInput: As `check`, or an unknown attribute of a variable.
     """
+    try:
+        return _rendered(source, variables)
+    except _Faulty as error:
+        raise _wrong(error) from error
+
+
+def fault_with(source: str, variables: Mapping[str, Any]) -> Fault | None:
+    """Return what goes wrong when a prompt is rendered with `variables`, if anything does.
+
+    Raises:
+        TooLarge: The source or the result is too long.
+    """
+    try:
+        _rendered(source, variables)
+    except _Faulty as error:
+        return error.fault
+    return None
+
+
+def used(source: str) -> frozenset[str]:
+    """Return the variables and attributes that a prompt uses, by their bare names.
+
+    Raises:
+        InvalidInput: The text is wrong, with the line.
+    """
+    try:
+        tree = _parsed(source)
+    except _Faulty as error:
+        raise _wrong(error) from error
+    names = {one.name for one in tree.find_all(nodes.Name) if one.ctx == "load"}
+    names |= {one.attr for one in tree.find_all(nodes.Getattr)}
+    keys = [one.arg for one in tree.find_all(nodes.Getitem)]
+    return frozenset(names | {str(key.value) for key in keys if isinstance(key, nodes.Const)})
+
+
+def _rendered(source: str, variables: Mapping[str, Any]) -> str:
     pieces: list[str] = []
     size = 0
     try:
@@ -94,58 +179,79 @@ def render(source: str, variables: Mapping[str, Any]) -> str:
             if size > OUTPUT_CHARS:
                 raise TooLarge(f"This prompt grows beyond {OUTPUT_CHARS:,} characters. Shorten it.")
     except UndefinedError as error:
-        raise _wrong(_line_of(error.__traceback__), f"{error.message}.") from error
+        raise _Faulty(_line_of(error.__traceback__), f"{error.message}.") from error
     except SecurityError as error:
-        raise _wrong(_line_of(error.__traceback__), "this is not allowed in a prompt.") from error
+        raise _Faulty(_line_of(error.__traceback__), "this is not allowed in a prompt.") from error
     except (TemplateError, TypeError, ValueError) as error:
         # Filters and comparisons raise Python's own errors for values that do not fit.
-        raise _wrong(_line_of(error.__traceback__), "this cannot be worked out.") from error
+        raise _Faulty(_line_of(error.__traceback__), "this cannot be worked out.") from error
     return "".join(pieces).strip()
 
 
 @lru_cache(maxsize=256)
 def _compiled(source: str) -> Template:
+    tree = _parsed(source)
+    for fault in _found(tree):
+        raise _Faulty(fault.line, fault.text)
+    try:
+        code = _environment.compile(tree, filename=_FILE)
+    except TemplateSyntaxError as error:
+        raise _syntax(error) from error
+    except RecursionError as error:
+        raise _Faulty(1, _TOO_DEEP) from error
+    return Template.from_code(_environment, code, dict(_environment.globals))
+
+
+def _parsed(source: str) -> nodes.Template:
     if len(source) > SOURCE_CHARS:
         raise TooLarge(
             f"This prompt has {len(source):,} characters, and {SOURCE_CHARS:,} is the most."
         )
     try:
-        tree = _environment.parse(source)
-        _check(tree, frozenset(VARIABLES), 0)
-        code = _environment.compile(tree, filename=_FILE)
+        return _environment.parse(source)
     except TemplateSyntaxError as error:
-        raise _wrong(error.lineno, f"{error.message or 'syntax error'}.") from error
+        raise _syntax(error) from error
     except RecursionError as error:
-        raise InvalidInput("This prompt is nested too deeply. Make it simpler.") from error
-    return Template.from_code(_environment, code, dict(_environment.globals))
+        raise _Faulty(1, _TOO_DEEP) from error
 
 
-def _check(node: nodes.Node, known: frozenset[str], depth: int) -> None:
-    """Refuse what is not on the list; `known` are the variables that exist here."""
+def _found(tree: nodes.Template) -> Iterator[Fault]:
+    """Walk a parsed prompt; one that is nested too deeply is at fault as a whole."""
+    try:
+        yield from _check(tree, frozenset(VARIABLES), 0)
+    except RecursionError:
+        yield Fault(1, _TOO_DEEP)
+
+
+def _check(node: nodes.Node, known: frozenset[str], depth: int) -> Iterator[Fault]:
+    """Find what is not on the list; `known` are the variables that exist here."""
     if not isinstance(node, _NODES):
-        raise _wrong(node.lineno, f'"{type(node).__name__.lower()}" is not allowed in a prompt.')
+        yield Fault(node.lineno, f'"{type(node).__name__.lower()}" is not allowed in a prompt.')
+        return
     if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in known:
         names = ", ".join(sorted(VARIABLES))
-        raise _wrong(node.lineno, f'there is no variable "{node.name}". There are: {names}.')
+        yield Fault(node.lineno, f'there is no variable "{node.name}". There are: {names}.')
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        raise _wrong(node.lineno, f'there is no filter "{node.name}" in prompts.')
+        yield Fault(node.lineno, f'there is no filter "{node.name}" in prompts.')
     if isinstance(node, nodes.Test) and node.name not in TESTS:
-        raise _wrong(node.lineno, f'there is no test "{node.name}" in prompts.')
+        yield Fault(node.lineno, f'there is no test "{node.name}" in prompts.')
     if isinstance(node, nodes.For):
-        known, depth = _check_loop(node, known, depth)
+        if wrong := _loop_fault(node, depth):
+            yield Fault(node.lineno, wrong)
+            return
+        known, depth = known | {str(getattr(node.target, "name", "")), "loop"}, depth + 1
     for child in node.iter_child_nodes():
-        _check(child, known, depth)
+        yield from _check(child, known, depth)
 
 
-def _check_loop(node: nodes.For, known: frozenset[str], depth: int) -> tuple[frozenset[str], int]:
+def _loop_fault(node: nodes.For, depth: int) -> str:
+    """Return what is wrong with a loop, empty for nothing."""
     looped = node.iter.name if isinstance(node.iter, nodes.Name) else ""
     if looped not in LOOPS or node.recursive:
-        raise _wrong(node.lineno, "a loop can only go over passages or history.")
+        return "a loop can only go over passages or history."
     if not isinstance(node.target, nodes.Name) or node.target.name in VARIABLES:
-        raise _wrong(node.lineno, "a loop needs one new name for its items.")
-    if depth == LOOP_DEPTH:
-        raise _wrong(node.lineno, "loops are nested too deeply.")
-    return known | {node.target.name, "loop"}, depth + 1
+        return "a loop needs one new name for its items."
+    return "loops are nested too deeply." if depth == LOOP_DEPTH else ""
 
 
 def _line_of(traceback: TracebackType | None) -> int:
@@ -158,5 +264,9 @@ def _line_of(traceback: TracebackType | None) -> int:
     return line
 
 
-def _wrong(line: int, what: str) -> InvalidInput:
-    return InvalidInput(f"Line {line}: {what}", field="content")
+def _syntax(error: TemplateSyntaxError) -> _Faulty:
+    return _Faulty(error.lineno, f"{error.message or 'syntax error'}.")
+
+
+def _wrong(error: _Faulty) -> InvalidInput:
+    return InvalidInput(str(error.fault), field="content")

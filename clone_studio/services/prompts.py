@@ -7,8 +7,9 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.models import Persona, PromptVersion
+from clone_studio.models import Activation, Persona, PromptVersion
 from clone_studio.services import prompt_language
+from clone_studio.services.prompt_rows import template_message
 from clone_studio.services.templates import LAYERS, TemplateCatalog
 
 MAIN = "main"
@@ -96,16 +97,24 @@ class PromptService:
             NotFound: There is no such template.
         """
         template = self._templates.get(template_name)
-        for layer in LAYERS:
+        message = template_message(template)
+        versions = [
+            PromptVersion(
+                persona_id=persona_id,
+                layer=layer,
+                version=1,
+                content=template.layers[layer],
+                is_active=True,
+                author_id=author_id,
+                commit_message=message,
+            )
+            for layer in LAYERS
+        ]
+        session.add_all(versions)
+        session.flush()
+        for one in versions:
             session.add(
-                PromptVersion(
-                    persona_id=persona_id,
-                    layer=layer,
-                    version=1,
-                    content=template.layers[layer],
-                    is_active=True,
-                    author_id=author_id,
-                    commit_message=f"From the template {template.title}, version "
-                    f"{template.version}.",
+                Activation(
+                    persona_id=persona_id, layer=one.layer, version_id=one.id, user_id=author_id
                 )
             )

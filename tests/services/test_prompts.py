@@ -47,7 +47,11 @@ def test_the_active_version_counts_then_the_template_then_the_default(world: Wor
 
 def test_templates_are_found_by_name_only() -> None:
     catalog = TemplateCatalog()
-    assert [one.name for one in catalog.list()] == ["default"]
+    assert [one.name for one in catalog.list()] == [
+        "default",
+        "creative_writer",
+        "technical_expert",
+    ]
     for wrong in ("../default", "", "nonsense"):
         with pytest.raises(NotFound):
             catalog.get(wrong)

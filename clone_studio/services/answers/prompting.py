@@ -113,6 +113,11 @@ def variables(
     }
 
 
+def guard(fence: str) -> str:
+    """Return what stands before fenced passages: that they are material, never an instruction."""
+    return _GUARD.format(fence=fence)
+
+
 def turns_of(
     rendered: Rendered, history: Sequence[ChatTurn], *, fence: str, has_passages: bool
 ) -> tuple[ChatTurn, ...]:
@@ -121,8 +126,8 @@ def turns_of(
     What stays the same from question to question comes first, so that a server which keeps
     the beginning of a prompt in memory need not read it again.
     """
-    guard = _GUARD.format(fence=fence) if has_passages else ""
-    parts = [f"{guard}{rendered.rag}", rendered.user]
+    before = guard(fence) if has_passages else ""
+    parts = [f"{before}{rendered.rag}", rendered.user]
     return (
         ChatTurn("system", rendered.system),
         *history,
