@@ -13,6 +13,7 @@ from clone_studio.api import (
     health,
     personas,
     problems,
+    prompts,
     search,
 )
 from clone_studio.api.limits import BodyLimit
@@ -39,7 +40,7 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    for module in (auth, personas, files, search, chat, conversations, health):
+    for module in (auth, personas, prompts, files, search, chat, conversations, health):
         root.include_router(module.router)
     app.include_router(root)
     app.include_router(docs.router_for(app), prefix=PREFIX)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -96,10 +96,14 @@ class PersonaChanges(Shape):
 
 
 class NewPersona(PersonaChanges):
-    """A clone to make: only the name is needed."""
+    """A clone to make: only the name is needed. `template` is another word for `templateName`."""
 
     name: str
-    template_name: str | None = None
+    template_name: str | None = Field(
+        None,
+        max_length=80,
+        validation_alias=AliasChoices("templateName", "template_name", "template"),
+    )
 
 
 class Persona(Shape):
