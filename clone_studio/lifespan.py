@@ -22,7 +22,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     Reflex calls this with its app; an API mounted into Reflex never gets a lifespan of its own.
     """
     studio = await asyncio.to_thread(services)
-    set_up(studio.settings.log_level)
+    set_up(studio.settings.log_level, studio.stored.secrets)
     await asyncio.to_thread(_prepare, studio)
     workers = Worker(studio)
     await asyncio.to_thread(workers.start)
@@ -35,6 +35,9 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
         await studio.chat.close()
         await asyncio.to_thread(workers.stop)
         await guide
+        await studio.health.close()
+        await studio.llm.close()
+        await asyncio.to_thread(studio.embedder.close)
         await asyncio.to_thread(studio.database.dispose)
         logger.info("Studio stopped")
 

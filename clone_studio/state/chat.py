@@ -105,7 +105,7 @@ class ChatState(StudioState):
         self.greeting = persona.greeting
         self.examples = list(persona.example_questions)[:6]
         self.files = persona.files
-        self.quoting = not services().settings.uses_openai_llm
+        self.quoting = services().llm.kind == "quotes"
         await self._look_for_unread_files()
         (await self.get_state(ComposerState))._show(persona.slug)
 
