@@ -28,12 +28,11 @@ _EMBEDDED_BY = {
 
 
 def openai_form(state: Any) -> rx.Component:
-    """Return key and address of the model server, with a test of what is typed.
+    """Return address and key of the model server, with a test of what is typed.
 
     The key is typed into the page and sent once: nothing of it comes back but a mask.
     """
     saved = rx.el.form(
-        _key(state),
         _text(
             state,
             ADDRESS,
@@ -45,92 +44,86 @@ def openai_form(state: Any) -> rx.Component:
             auto_complete="off",
             spell_check=False,
         ),
-        _tested(state),
-        rx.el.div(
-            button(
-                rx.cond(state.testing, "Testing", "Test"),
-                icon="plug-zap",
-                on_click=state.test_openai(_typed_in(KEY), _typed_in(ADDRESS)),
-                aria_disabled=rx.cond(state.testing, "true", "false"),
-            ),
-            rx.cond(
-                state.settings[KEY].is_given & state.settings[ADDRESS].is_given,
-                rx.fragment(),
-                button("Save connection", kind="primary", type="submit"),
-            ),
-            class_name="form-end row",
+        _key(state),
+        rx.cond(
+            state.settings[KEY].is_given & state.settings[ADDRESS].is_given,
+            rx.fragment(),
+            rx.el.div(button("Save connection", type="submit"), class_name="form-end"),
         ),
         on_submit=state.save_keys,
         class_name="stack loose",
         custom_attrs={"noValidate": True},
         key=rx.Var.create("keys-") + state.form_key.to_string(),
     )
-    return rx.el.div(rx.el.h3("OpenAI, or a server like it"), saved, class_name="stack")
+    return rx.el.div(rx.el.h3("OpenAI, or a server like it"), saved, class_name="stack loose")
+
+
+def _key(state: Any) -> rx.Component:
+    row, error = state.settings[KEY], state.errors[KEY].to(str)
+    has_field = ~row.is_set | state.replacing
+    control = rx.cond(
+        has_field,
+        text_input(
+            KEY,
+            error=error,
+            type="password",
+            # Not the password of the studio: a browser must neither offer nor keep one here.
+            auto_complete="new-password",
+            spell_check=False,
+            placeholder="sk-…",
+        ),
+        rx.el.code(rx.cond(row.shown, row.shown, "not readable"), class_name="key-mask"),
+    )
+    note = rx.cond(
+        row.is_given,
+        _given(KEY),
+        rx.cond(
+            row.problem,
+            row.problem,
+            "Kept encrypted. After saving, only its last four characters are shown.",
+        ),
+    )
+    return rx.el.div(
+        field(
+            "Key",
+            rx.el.div(control, _key_buttons(state, row), class_name="row key-row"),
+            name=KEY,
+            note=rx.el.span(note),
+            error=error,
+        ),
+        # Said aloud when it changes, so it is there before.
+        rx.el.div(
+            rx.cond(
+                state.test_words,
+                rx.el.div(status_of(state.test_words, state.test_tone), class_name="test-words"),
+                rx.fragment(),
+            ),
+            role="status",
+        ),
+    )
+
+
+def _key_buttons(state: Any, row: Any) -> rx.Component:
+    stored = rx.cond(
+        state.replacing,
+        button("Keep the old one", on_click=state.keep_key),
+        rx.fragment(
+            button("Replace", on_click=state.replace_key, aria_label="Replace the key"),
+            button("Remove", on_click=state.remove_key, aria_label="Remove the key"),
+        ),
+    )
+    test = button(
+        rx.cond(state.testing, "Testing", "Test"),
+        icon="plug-zap",
+        on_click=state.test_openai(_typed_in(KEY), _typed_in(ADDRESS)),
+        aria_disabled=rx.cond(state.testing, "true", "false"),
+    )
+    return rx.fragment(test, rx.cond(row.is_set & ~row.is_given, stored, rx.fragment()))
 
 
 def _typed_in(name: str) -> rx.Var[str]:
     """Return what a field holds at the moment of the click: a key is never kept in the state."""
     return rx.Var(f'(document.getElementById("field-{name}")?.value ?? "")', _var_type=str)
-
-
-def _key(state: Any) -> rx.Component:
-    row, error = state.settings[KEY], state.errors[KEY].to(str)
-    entry = field(
-        "Key",
-        rx.el.div(
-            text_input(
-                KEY,
-                error=error,
-                type="password",
-                # Not the password of the studio: a browser must neither offer nor keep one here.
-                auto_complete="new-password",
-                spell_check=False,
-                placeholder="sk-…",
-            ),
-            rx.cond(state.replacing, button("Keep the old one", on_click=state.keep_key)),
-            class_name="row key-row",
-        ),
-        name=KEY,
-        note="Kept encrypted. After saving, only its last four characters are shown.",
-        error=error,
-    )
-    kept = rx.el.div(
-        rx.el.p("Key", class_name="field__label"),
-        rx.el.div(
-            rx.el.code(rx.cond(row.shown, row.shown, "not readable"), class_name="key-mask grow"),
-            rx.cond(
-                row.is_given,
-                rx.fragment(),
-                rx.fragment(
-                    button(
-                        "Replace", small=True, on_click=state.replace_key, aria_label="Replace key"
-                    ),
-                    button(
-                        "Remove", small=True, on_click=state.remove_key, aria_label="Remove key"
-                    ),
-                ),
-            ),
-            class_name="row key-row",
-        ),
-        rx.cond(
-            row.problem, rx.el.p(status(row.problem, "warning"), class_name="wrap"), rx.fragment()
-        ),
-        rx.cond(row.is_given, _given(KEY), rx.fragment()),
-        class_name="field",
-    )
-    return rx.cond(row.is_set & ~state.replacing, kept, entry)
-
-
-def _tested(state: Any) -> rx.Component:
-    """Return what the last test said, for everybody at once: also for who does not see it."""
-    return rx.el.div(
-        rx.cond(
-            state.test_words,
-            rx.el.div(status_of(state.test_words, state.test_tone), class_name="test-words"),
-            rx.fragment(),
-        ),
-        role="status",
-    )
 
 
 def models_form(state: Any) -> rx.Component:
@@ -173,7 +166,7 @@ def models_form(state: Any) -> rx.Component:
             ),
             class_name="form-note form-note--costs",
         ),
-        rx.el.div(button("Save models", kind="primary", type="submit"), class_name="form-end"),
+        rx.el.div(button("Save models", type="submit"), class_name="form-end"),
         on_submit=state.save_models,
         class_name="stack loose",
         custom_attrs={"noValidate": True},

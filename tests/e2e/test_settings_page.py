@@ -52,7 +52,7 @@ async def test_a_key_is_tested_used_at_once_and_removed(
         assert used.headers["authorization"] == f"Bearer {KEY}"
         await page.goto("/settings")
         keys = page.locator("#keys")
-        await keys.get_by_role("button", name="Remove key").click()
+        await keys.get_by_role("button", name="Remove the key").click()
         await expect(keys.get_by_label("Key", exact=True)).to_be_visible()
         await keys.get_by_label("Address").fill("")
         await keys.get_by_role("button", name="Save connection").click()
