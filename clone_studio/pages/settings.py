@@ -47,13 +47,15 @@ SESSIONS = Section(
 APPEARANCE = Section(
     "appearance", "Appearance", rx.cond(rx.color_mode == "dark", "Dark", "Light"), "success"
 )
-KEYS = Section("keys", "Keys and services", ConnectionsState.keys_words, ConnectionsState.keys_tone)
-MODELS = Section(
-    "models",
-    "Models",
-    ConnectionsState.models_words,
-    HealthState.tones.get("language model", "neutral"),
+ANSWERING = HealthState.tones.get("language model", "neutral")
+# A key that is there is not yet a good key: what the server says of it decides.
+KEYS = Section(
+    "keys",
+    "Keys and services",
+    ConnectionsState.keys_words,
+    rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
 )
+MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
 SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, HEALTH)
 

@@ -67,7 +67,10 @@ class HealthState(StudioState):
         self.parts, self.ready = rows, True
         self.tones = {row.key: row.tone for row in rows}
         bad = [row for row in rows if row.tone != "success"]
-        self.words = "All parts work" if not bad else f"{len(bad)} of {len(rows)} need attention"
+        need = "needs" if len(bad) == 1 else "need"
+        self.words = (
+            f"{len(bad)} of {len(rows)} parts {need} attention" if bad else "All parts work"
+        )
         worst = "danger" if any(row.tone == "danger" for row in bad) else "warning"
         self.tone = worst if bad else "success"
 

@@ -28,7 +28,7 @@ async def test_checking_again_shows_what_has_changed(
     await tab.send(HealthState.check_again)
     parts = {row.key: row for row in tab.value(HealthState, "parts")}
     assert (parts["jobs"].words, parts["jobs"].tone) == ("Reduced", "warning")
-    assert "need attention" in tab.value(HealthState, "words")
+    assert "attention" in tab.value(HealthState, "words")
     assert tab.value(HealthState, "tone") == "warning"
     assert tab.value(HealthState, "checking") is False
 
