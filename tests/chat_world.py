@@ -61,6 +61,12 @@ class Shelf:
         default_factory=lambda: [passage(1, VIRTUES), passage(2, PRINTING)]
     )
     queries: list[str] = field(default_factory=list)
+    arriving: int = 0
+
+    def is_arriving(self, persona_id: str) -> bool:
+        """Say yes `arriving` times."""
+        self.arriving = max(self.arriving - 1, -1)
+        return self.arriving >= 0
 
     def retrieve(
         self, persona_id: str, query: str, *, limit: int = 6, spans: SpanRecorder | None = None

@@ -99,7 +99,7 @@ def _composer() -> rx.Component:
         ChatState.reading,
         rx.el.span(
             rx.icon("loader-circle", size=16, aria_hidden="true"),
-            "Some files are still being read; answers do not know them yet.",
+            "Some files are still being read. An answer waits a few seconds for new ones.",
             class_name="chat-mode",
         ),
     )

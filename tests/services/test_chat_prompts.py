@@ -36,6 +36,17 @@ async def test_a_mark_behind_the_full_stop_cites_the_sentence_before(
     assert newspaper["quote"].startswith("My brother had")
 
 
+async def test_who_asks_right_after_an_upload_gets_an_answer_that_knows_it(
+    world: World, model: PacedModel
+) -> None:
+    world.shelf.arriving = 3
+    model.say("Temperance. [1]")
+    model.finish()
+    answer = await world.answer("Which virtue?")
+    assert (world.shelf.arriving, len(world.shelf.queries)) == (-1, 1)
+    assert answer.state == "complete"
+
+
 async def test_history_and_a_follow_up(world: World, model: PacedModel) -> None:
     model.say("Temperance is the first [1].")
     model.finish()

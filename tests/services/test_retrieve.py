@@ -1,9 +1,11 @@
 """Retrieval: what is found, for whom, and what happens when search by meaning does not serve."""
 
+from datetime import timedelta
+
 from sqlmodel import select
 
 from clone_studio.errors import ProviderDown
-from clone_studio.models import Chunk
+from clone_studio.models import Chunk, StoredFile
 from clone_studio.services.spans import SpanRecorder
 from tests.knowledge.pdfs import pdf
 from tests.knowledge.shelves import ADA, BOB, Shelves
@@ -52,6 +54,17 @@ def test_a_file_whose_meaning_search_still_follows_is_not_behind(shelves: Shelve
     shelves.work("ingest")
     best = shelves.retriever.retrieve("franklin", QUESTION)[0]
     assert (best.file, best.page, best.ranks["vector"]) == ("virtues.pdf", 2, None)
+
+
+def test_a_document_arrives_until_it_is_read_but_not_for_ever(shelves: Shelves) -> None:
+    info = shelves.upload("virtues.pdf", VIRTUES)
+    assert shelves.retriever.is_arriving("franklin")
+    assert not shelves.retriever.is_arriving("emerson")
+    with shelves.database.write() as session:
+        session.get_one(StoredFile, info.id).created_at -= timedelta(minutes=1)
+    assert not shelves.retriever.is_arriving("franklin")
+    shelves.add("order.txt", b"Let all your things have their places.")
+    assert not shelves.retriever.is_arriving("franklin")
 
 
 def test_a_passage_that_was_switched_off_is_not_found(shelves: Shelves) -> None:

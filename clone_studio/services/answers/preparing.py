@@ -35,6 +35,10 @@ class Preparer:
         self._prompts = prompts
         self._knowledge = knowledge
 
+    def knows_all(self, speaker: Speaker) -> bool:
+        """Say whether the clone has read what was given to it a moment ago."""
+        return not self._knowledge.is_arriving(speaker.id)
+
     def prepare(
         self,
         speaker: Speaker,

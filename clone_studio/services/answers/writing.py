@@ -19,6 +19,8 @@ from clone_studio.services.usage import usage_of
 logger = logging.getLogger(__name__)
 
 ANSWER_CHARS = 200_000
+ARRIVAL_SECONDS = 10.0
+LOOK_SECONDS = 0.15
 UNFORESEEN = "The studio could not write this answer. Its log says why; ask again."
 T = TypeVar("T")
 
@@ -81,8 +83,7 @@ class Writing:
 
     async def _write(self) -> None:
         running, spans = self._running, self._running.spans
-        async with self._turn:
-            self._prepared = prepared = await self._in_thread(self._prepare)
+        self._prepared = prepared = await self._prepared_when_read()
         self._writer = CitationWriter(prepared.passages)
         asked = spans.now_ms()
         first: float | None = None
@@ -102,11 +103,25 @@ class Writing:
             if first is not None:
                 spans.add("llm.last_token", first, spans.now_ms())
 
+    async def _prepared_when_read(self) -> Prepared:
+        """Make the prompt; who asks right after an upload gets an answer that knows it."""
+        now = asyncio.get_running_loop().time
+        patient_until = now() + ARRIVAL_SECONDS
+        while True:
+            async with self._turn:
+                prepared = await self._in_thread(self._prepare, now() < patient_until)
+            if prepared is not None:
+                return prepared
+            await asyncio.sleep(LOOK_SECONDS)
+
     def _take(self, delta: TextDelta) -> None:
         self._running.add(self._writer.feed(self._storable.feed(delta.text)))
 
-    def _prepare(self) -> Prepared:
+    def _prepare(self, is_patient: bool) -> Prepared | None:
+        """Return the prompt, None while documents arrive that it should know."""
         running = self._running
+        if is_patient and not self._preparer.knows_all(running.opened.speaker):
+            return None
         history = self._transcript.history(running.opened.above_id)
         return self._preparer.prepare(
             running.opened.speaker, running.question, history, running.spans

@@ -5,12 +5,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
-from clone_studio.db import Database
+from clone_studio.db import Database, UtcDateTime, utc_now
 from clone_studio.errors import ProviderError
 from clone_studio.models import StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
@@ -32,6 +33,8 @@ REMEMBERED_QUERIES = 256
 # After a failure the embedder is left alone for so long, and words alone serve: a service that
 # is down must not delay each question by its time-out.
 PAUSE_SECONDS = 20.0
+# Most documents are read within seconds; one that takes longer does not hold up questions.
+ARRIVING = timedelta(seconds=30)
 
 
 class Retriever:
@@ -75,6 +78,12 @@ class Retriever:
             unseen = self._unseen(persona_id, by_word) if by_meaning else set()
             ranked = fuse(by_word, by_meaning, unseen)[: 2 * limit]
             return _distinct(self._passages(persona_id, ranked))[:limit]
+
+    def is_arriving(self, persona_id: str) -> bool:
+        """Say whether a document that was just added is still being read."""
+        keys = {"persona": persona_id, "since": utc_now() - ARRIVING}
+        with self._database.read() as session:
+            return session.connection().execute(_ARRIVING, keys).first() is not None
 
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         """Return the sentences of `passages` that answer `question` best, at most four."""
@@ -178,6 +187,10 @@ _PASSAGES = text(
     " WHERE c.id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 
+_ARRIVING = text(
+    "SELECT 1 FROM files WHERE persona_id = :persona AND state = 'processing'"
+    " AND created_at > :since LIMIT 1"
+).bindparams(bindparam("since", type_=UtcDateTime))
 _NOT_EMBEDDED = text("SELECT id FROM files WHERE persona_id = :persona AND embedding <> 'done'")
 _CHUNKS_OF = text("SELECT id FROM chunks WHERE id IN :ids AND file_id IN :files").bindparams(
     bindparam("ids", expanding=True), bindparam("files", expanding=True)
