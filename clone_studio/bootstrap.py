@@ -88,7 +88,7 @@ def openai_model(settings: Settings) -> LanguageModel:
 def model_inputs(settings: Settings) -> tuple[object, ...]:
     """Return what `language_model` depends on."""
     if not settings.uses_openai_llm:
-        return ("quotes",)
+        return (settings.llm,)
     return settings.openai_api_key, settings.openai_base_url, settings.chat_model
 
 

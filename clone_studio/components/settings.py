@@ -214,6 +214,11 @@ def color_mode_choice() -> rx.Component:
     )
 
 
+def color_mode_words() -> rx.Var[str]:
+    """Return the words of the choice that holds in this browser."""
+    return rx.match(rx.color_mode, *((mode, words) for mode, _, words in _MODES), _MODES[-1][2])
+
+
 def _set_mode(mode: str) -> rx.Var[Any]:
     setter = rx.color_mode._replace(_js_expr=_SET_MODE)
     context = f"const {{ {_SET_MODE} }} = useContext(ColorModeContext)"

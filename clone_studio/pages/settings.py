@@ -14,6 +14,7 @@ from clone_studio.components.settings import (
     Section,
     account_form,
     color_mode_choice,
+    color_mode_words,
     password_form,
     places,
     section,
@@ -44,9 +45,7 @@ SESSIONS = Section(
     ),
     "success",
 )
-APPEARANCE = Section(
-    "appearance", "Appearance", rx.cond(rx.color_mode == "dark", "Dark", "Light"), "success"
-)
+APPEARANCE = Section("appearance", "Appearance", color_mode_words(), "success")
 ANSWERING = HealthState.tones.get("language model", "neutral")
 # A key that is there is not yet a good key: what the server says of it decides.
 KEYS = Section(
