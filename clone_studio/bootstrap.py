@@ -15,6 +15,10 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
+from clone_studio.providers.speech.local import LocalSpeech
+from clone_studio.providers.speech.off import NoSpeech
+from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
@@ -42,6 +46,7 @@ class Services:
     events: EventBus
     llm: LanguageModel
     embedder: Embedder
+    speech_engine: SpeechEngine
     index: SearchIndex
     store: FileStore
     auth: AuthService
@@ -75,6 +80,15 @@ def text_embedder(settings: Settings) -> Embedder:
     )
 
 
+def speech_engine(settings: Settings) -> SpeechEngine:
+    """Return the speech engine that `settings` choose."""
+    if settings.speech == "off":
+        return NoSpeech()
+    if settings.uses_elevenlabs:
+        return ElevenLabsSpeech(settings)
+    return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
+
+
 class _Build:
     """Makes each service when the first other one needs it; what is given is not made."""
 
@@ -98,6 +112,10 @@ class _Build:
     @cached_property
     def embedder(self) -> Embedder:
         return text_embedder(self.settings)
+
+    @cached_property
+    def speech_engine(self) -> SpeechEngine:
+        return speech_engine(self.settings)
 
     @cached_property
     def index(self) -> SearchIndex:
