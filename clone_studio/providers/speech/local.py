@@ -122,6 +122,8 @@ class LocalSpeech:
                 answer = await self._answer(child)
                 if answer is None:
                     is_over = True
+                    # Its pipe ends a moment before it does; the next try must not meet it.
+                    await asyncio.to_thread(self._end)
                     raise _broken(has_begun)
                 header, body = answer
                 if header["id"] != number:
