@@ -134,11 +134,12 @@ function controls(state, address, label, disabled) {
 
 function problem(state) {
   const again = () => play(state.address, state.goOn);
+  const words = state.goOn ? "Go on" : "Try again";
   return h(
     "span",
     { className: "speak-note", "data-state": "failed" },
     state.words,
-    press("retry", "Try again", state.goOn ? "Go on" : "Try again", again),
+    press("retry", words, words, again),
   );
 }
 

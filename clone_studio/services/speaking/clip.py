@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,15 +105,15 @@ class Clip:
         Raises:
             StudioError: What ended it before that.
         """
-        while not self.audio and self.state == "making":
-            await self._changed()
+        with self._listening():
+            while not self.audio and self.state == "making":
+                await self._changed()
         if not self.audio and self.error is not None:
             raise self.error
 
     async def read(self, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the audio from byte `start` up to `end`, waiting for what is still to come."""
-        self.readers += 1
-        try:
+        with self._listening():
             while True:
                 stop = len(self.audio) if end is None else min(end, len(self.audio))
                 if start < stop:
@@ -122,9 +123,6 @@ class Clip:
                     return
                 else:
                     await self._changed()
-        finally:
-            self.readers -= 1
-            self.used = time.monotonic()
 
     def status(self) -> ClipStatus:
         """Return how it stands."""
@@ -137,6 +135,16 @@ class Clip:
             first_audio_ms=self.first_audio_ms,
             characters=self.characters,
         )
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Count one more who listens, or waits for the first sound."""
+        self.readers += 1
+        try:
+            yield
+        finally:
+            self.readers -= 1
+            self.used = time.monotonic()
 
     async def _changed(self) -> None:
         await self._news.wait()
