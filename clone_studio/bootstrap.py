@@ -8,17 +8,25 @@ from clone_studio.db import Database
 from clone_studio.providers.embeddings.local import LocalEmbedder
 from clone_studio.providers.embeddings.openai import OpenAIEmbedder
 from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.providers.embeddings.unusable import UnusableEmbedder
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
+from clone_studio.providers.llm.unusable import UnusableModel
+from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
+from clone_studio.providers.speech.local import LocalSpeech
+from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
+from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
+from clone_studio.services.connections import Connections, Makers
 from clone_studio.services.conversations import ConversationService
 from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.files import FileService
@@ -32,19 +40,31 @@ from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
 from clone_studio.services.prompt_versions import PromptVersionService
 from clone_studio.services.prompts import PromptService
+from clone_studio.services.speech import SpeechService
+from clone_studio.services.speech_usage import SpeechUsageService
+from clone_studio.services.stored_settings import StoredSettings, unreadable
+from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
-from clone_studio.settings import Settings, get_settings
+from clone_studio.settings import UNREADABLE, Settings, get_settings
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything a page, a route or a worker may use."""
+    """Everything a page, a route or a worker may use.
+
+    `settings` is what the environment says; what holds with the settings entered in the studio
+    is `stored.in_force()`.
+    """
 
     settings: Settings
+    stored: StoredSettings
+    connections: Connections
     database: Database
     events: EventBus
     llm: LanguageModel
     embedder: Embedder
+    speech_engine: SpeechEngine
+    local_speech: LocalSpeech
     index: SearchIndex
     store: FileStore
     auth: AuthService
@@ -62,23 +82,88 @@ class Services:
     jobs: JobQueue
     chat: ChatService
     conversations: ConversationService
+    speech: SpeechService
+    speech_usage: SpeechUsageService
     guide: GuideService
     health: HealthService
+    local_models: LocalModels
 
 
 def language_model(settings: Settings) -> LanguageModel:
     """Return the model that `settings` choose."""
-    return OpenAIModel(settings) if settings.uses_openai_llm else QuotesModel()
+    return openai_model(settings) if settings.uses_openai_llm else QuotesModel()
+
+
+def openai_model(settings: Settings) -> LanguageModel:
+    """Return the model behind the OpenAI-protocol server of `settings`."""
+    if settings.openai_api_key == UNREADABLE:
+        return UnusableModel(settings.chat_model, unreadable("OPENAI_API_KEY"))
+    return OpenAIModel(settings)
+
+
+def model_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what `language_model` depends on."""
+    if not settings.uses_openai_llm:
+        return (settings.llm,)
+    return settings.openai_api_key, settings.openai_base_url, settings.chat_model
 
 
 def text_embedder(settings: Settings) -> Embedder:
     """Return the embedder that `settings` choose."""
     if not settings.uses_openai_embeddings:
         return LocalEmbedder(settings.local_models_dir)
+    if settings.openai_api_key == UNREADABLE:
+        return UnusableEmbedder(settings.embedding_model, unreadable("OPENAI_API_KEY"))
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     return OpenAIEmbedder(
         api_key=key, base_url=settings.openai_base_url, model=settings.embedding_model
     )
+
+
+def embedder_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what `text_embedder` depends on."""
+    if not settings.uses_openai_embeddings:
+        return ("local",)
+    return settings.openai_api_key, settings.openai_base_url, settings.embedding_model
+
+
+def speech_engine(settings: Settings) -> SpeechEngine:
+    """Return the speech engine that `settings` choose."""
+    if settings.speech == "off":
+        return NoSpeech()
+    if settings.uses_elevenlabs:
+        if settings.elevenlabs_api_key == UNREADABLE:
+            return UnusableSpeech(unreadable("ELEVENLABS_API_KEY"))
+        return ElevenLabsSpeech(settings)
+    return local_speech(settings)
+
+
+def local_speech(settings: Settings) -> LocalSpeech:
+    """Return the speech engine of this machine."""
+    return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
+
+
+def speech_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what `speech_engine` depends on."""
+    if settings.speech == "off":
+        return ("off",)
+    if not settings.uses_elevenlabs:
+        return "local", settings.default_voice_id
+    return (
+        settings.elevenlabs_api_key,
+        settings.elevenlabs_base_url,
+        settings.speech_model,
+        settings.default_voice_id,
+    )
+
+
+MAKERS = Makers(
+    model=language_model,
+    model_inputs=model_inputs,
+    embedder=text_embedder,
+    embedder_inputs=embedder_inputs,
+    openai_model=openai_model,
+)
 
 
 class _Build:
@@ -98,12 +183,58 @@ class _Build:
         return MemoryEventBus()
 
     @cached_property
+    def stored(self) -> StoredSettings:
+        return StoredSettings(self.database, self.settings, audit=self.audit)
+
+    @cached_property
+    def connections(self) -> Connections:
+        return Connections(
+            self.stored,
+            llm=self.llm,
+            embedder=self.embedder,
+            makers=MAKERS,
+            reembed=self.ingester.resume,
+        )
+
+    # Both are made when they are first used: what is stored cannot be read before the database
+    # has its schema.
+    @cached_property
     def llm(self) -> LanguageModel:
-        return language_model(self.settings)
+        return SwitchedModel(lambda: language_model(self.stored.in_force()))
 
     @cached_property
     def embedder(self) -> Embedder:
-        return text_embedder(self.settings)
+        return SwitchedEmbedder(lambda: text_embedder(self.stored.in_force()))
+
+    @cached_property
+    def speech_engine(self) -> SpeechEngine:
+        return SwitchedSpeech(lambda: speech_engine(self.stored.in_force()))
+
+    @cached_property
+    def local_speech(self) -> LocalSpeech:
+        return local_speech(self.settings)
+
+    @cached_property
+    def speech_usage(self) -> SpeechUsageService:
+        return SpeechUsageService(self.database)
+
+    @cached_property
+    def speech(self) -> SpeechService:
+        return SpeechService(
+            self.database,
+            engine=self.speech_engine,
+            spare=self._spare_speech,
+            chat=self.chat,
+            conversations=self.conversations,
+            usage=self.speech_usage,
+            default_voice_id=self.settings.default_voice_id,
+        )
+
+    def _spare_speech(self) -> SpeechEngine | None:
+        """Return who speaks where ElevenLabs cannot: nobody, if the settings ask for it alone."""
+        now = self.stored.in_force()
+        may = now.speech == "auto" and now.uses_elevenlabs and self.local_speech.is_there
+        return self.local_speech if may else None
 
     @cached_property
     def index(self) -> SearchIndex:
@@ -209,6 +340,7 @@ class _Build:
             prompts=self.prompts,
             knowledge=self.knowledge,
             conversations=self.conversations,
+            waits=lambda: self.stored.in_force().uses_openai_embeddings,
         )
 
     @cached_property
@@ -219,7 +351,11 @@ class _Build:
 
     @cached_property
     def health(self) -> HealthService:
-        return HealthService(self.settings, self.database, llm=self.llm, embedder=self.embedder)
+        return HealthService(self.stored, self.database, llm=self.llm, embedder=self.embedder)
+
+    @cached_property
+    def local_models(self) -> LocalModels:
+        return LocalModels(self.settings.local_models_dir)
 
 
 def build(settings: Settings, **given: Any) -> Services:

