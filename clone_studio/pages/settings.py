@@ -4,10 +4,12 @@ import reflex as rx
 
 from clone_studio.components.buttons import button_link
 from clone_studio.components.connections import (
+    elevenlabs_form,
     for_the_owner,
     local_models,
     models_form,
     openai_form,
+    speech_form,
 )
 from clone_studio.components.health import needing_attention
 from clone_studio.components.settings import (
@@ -55,8 +57,14 @@ KEYS = Section(
     rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
 )
 MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
+SPEECH = Section(
+    "speech",
+    "Speech",
+    ConnectionsState.speech_words,
+    HealthState.tones.get("speech", "neutral"),
+)
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
-SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, HEALTH)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, SPEECH, HEALTH)
 
 
 def view() -> rx.Component:
@@ -126,6 +134,11 @@ def _owners_sections() -> list[rx.Component]:
                     class_name="stack loose",
                 )
             ),
+        ),
+        section(
+            SPEECH,
+            "Who reads answers aloud. A change holds for what is heard next.",
+            owned(rx.el.div(speech_form(state), elevenlabs_form(state), class_name="stack loose")),
         ),
     ]
 
