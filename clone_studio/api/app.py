@@ -42,7 +42,18 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    modules = (auth, personas, prompts, files, search, chat, conversations, speech, settings, health)
+    modules = (
+        auth,
+        personas,
+        prompts,
+        files,
+        search,
+        chat,
+        conversations,
+        speech,
+        settings,
+        health,
+    )
     for module in modules:
         root.include_router(module.router)
     app.include_router(root)

@@ -18,6 +18,7 @@ STYLE_SHEETS: tuple[str, ...] = (
     "/styles/prose.css",
     "/styles/chat.css",
     "/styles/speech.css",
+    "/styles/prompts.css",
     "/styles/files.css",
     "/styles/settings.css",
 )

@@ -17,6 +17,7 @@ def framed(*children: Any, kind: str, title: str | rx.Var[str], **options: Any) 
     rail = (
         RailItem("clones", "All Clones", "layout-grid", "/clones", "Clones"),
         RailItem("chat", "Chat", "message-square", ShellState.chat_href, "Communicate"),
+        RailItem("prompts", "Prompts", "scroll-text", ShellState.prompts_href, "Workbench"),
         RailItem("files", "Files", "file-text", ShellState.files_href, "Workbench"),
         RailItem("settings", "Settings", "settings-2", "/settings", "System"),
     )

@@ -85,6 +85,7 @@ def _pages(shell: ShellState) -> list[FoundRow]:
         ("All Clones", "/clones"),
         ("Create New Clone", "/clones/new"),
         ("Chat", shell.chat_href),
+        ("Prompts", shell.prompts_href),
         ("Files", shell.files_href),
         ("Settings", "/settings"),
         ("Health", "/health"),

@@ -36,6 +36,7 @@ class ShellState(StudioState):
     clone: CloneRow = CloneRow()
     chat_href: str = HOME
     files_href: str = HOME
+    prompts_href: str = HOME
     person: str = ""
     person_letters: str = ""
     model: str = ""
@@ -81,6 +82,7 @@ class ShellState(StudioState):
         self.clones = [_switch_row(one, active, place.kind) for one in personas]
         self.chat_href = f"/chat/{active.slug}" if active else HOME
         self.files_href = f"/files/{active.slug}" if active else HOME
+        self.prompts_href = f"/prompts/{active.slug}" if active else HOME
         self._name_model(active)
 
     def _name_model(self, active: PersonaInfo | None) -> None:

@@ -1,0 +1,61 @@
+"""Prompts: `/prompts/{slug}`. Who the clone is, how it uses its files, how it is asked."""
+
+import reflex as rx
+
+from clone_studio.components import prompts
+from clone_studio.components.buttons import button_link
+from clone_studio.components.surfaces import bone, empty_state, loading, page_state
+from clone_studio.pages.layout import add_page, framed
+from clone_studio.state.prompts import PromptsState
+
+ROUTE = "/prompts/[slug]"
+
+
+def _skeleton() -> rx.Component:
+    return loading(
+        bone("50%", height="34px"), bone(height="320px"), bone("30%"), class_name="stack loose"
+    )
+
+
+def _content() -> rx.Component:
+    state = PromptsState
+    return rx.el.div(
+        rx.el.div(
+            prompts.tabs(state),
+            prompts.editor(state),
+            prompts.opened_version(state),
+            prompts.preview(state),
+            prompts.templates(state),
+            class_name="prompt-main stack loose",
+        ),
+        prompts.history(state),
+        class_name="prompts",
+    )
+
+
+def view() -> rx.Component:
+    """Return the page."""
+    state = PromptsState
+    missing = empty_state(
+        "file-question",
+        "There is no such clone",
+        "It may have been deleted or renamed.",
+        button_link("All clones", to="/clones"),
+    )
+    return framed(
+        page_state(
+            state.ready,
+            state.problem,
+            skeleton=_skeleton(),
+            content=rx.cond(state.missing, missing, _content()),
+            on_retry=state.open,
+        ),
+        kind="prompts",
+        title="Prompts",
+        of_clone=True,
+    )
+
+
+def register(app: rx.App) -> None:
+    """Add the page to the app."""
+    add_page(app, view, ROUTE, "Prompts", on_load=[PromptsState.open])
