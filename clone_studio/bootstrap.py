@@ -10,6 +10,8 @@ from clone_studio.providers.embeddings.openai import OpenAIEmbedder
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.files.protocol import FileStore
+from clone_studio.providers.llm.automatic import AutomaticModel
+from clone_studio.providers.llm.local import LocalLanguageModel
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
@@ -62,7 +64,14 @@ class Services:
 
 def language_model(settings: Settings) -> LanguageModel:
     """Return the model that `settings` choose."""
-    return OpenAIModel(settings) if settings.uses_openai_llm else QuotesModel()
+    if settings.uses_openai_llm:
+        return OpenAIModel(settings)
+    if settings.llm == "quotes":
+        return QuotesModel()
+    local = LocalLanguageModel(
+        settings.local_models_dir, message_seconds=settings.llm_timeout_seconds
+    )
+    return local if settings.llm == "local" else AutomaticModel(local, QuotesModel())
 
 
 def text_embedder(settings: Settings) -> Embedder:

