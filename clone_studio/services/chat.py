@@ -161,6 +161,17 @@ class ChatService:
             await self._in_thread(self._transcript.abandon, tuple(self._running), message_id)
         return await self._in_thread(self._conversations.message_for, user_id, message_id)
 
+    async def warm(self, user_id: str, ref: str) -> None:
+        """Let a local model get ready for the first question to a clone that was opened.
+
+        Raises:
+            NotFound: There is no such clone of this user.
+            InvalidInput: A prompt layer of the clone is wrong.
+        """
+        if self._llm.kind == "local":
+            speaker = await self._in_thread(self._transcript.speaker, user_id, ref)
+            await self._llm.warm(await self._in_thread(self._preparer.opening, speaker))
+
     def recover(self) -> int:
         """Mark answers as interrupted whose process has ended; returns how many."""
         return self._transcript.abandon(tuple(self._running))
