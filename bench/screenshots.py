@@ -113,7 +113,8 @@ def shots(clones: Clones) -> list[Shot]:
         Shot("chat-empty", f"/chat/{clones.main}/new", _settled("#question")),
         Shot("chat", f"/chat/{clones.main}/new", _asked(sample.QUESTION)),
         Shot("chat-guide", f"/chat/{clones.guide}/new", _asked(sample.GUIDE_QUESTION)),
-        Shot("settings", "/settings", _settled("#health .list-row")),
+        Shot("settings", "/settings", _settled("#models .list-row")),
+        Shot("health", "/health", _settled(".list-row")),
     ]
 
 

@@ -8,6 +8,7 @@ from clone_studio.db import Database
 from clone_studio.providers.embeddings.local import LocalEmbedder
 from clone_studio.providers.embeddings.openai import OpenAIEmbedder
 from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.providers.embeddings.unusable import UnusableEmbedder
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.automatic import AutomaticModel
@@ -15,12 +16,19 @@ from clone_studio.providers.llm.local import LocalLanguageModel
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
+from clone_studio.providers.llm.unusable import UnusableModel
+from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
+from clone_studio.providers.speech.local import LocalSpeech
+from clone_studio.providers.speech.off import NoSpeech
+from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
+from clone_studio.services.connections import Connections, Makers
 from clone_studio.services.conversations import ConversationService
 from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.files import FileService
@@ -31,19 +39,28 @@ from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompts import PromptService
+from clone_studio.services.stored_settings import StoredSettings, unreadable
+from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel
 from clone_studio.services.templates import TemplateCatalog
-from clone_studio.settings import Settings, get_settings
+from clone_studio.settings import UNREADABLE, Settings, get_settings
 
 
 @dataclass(frozen=True)
 class Services:
-    """Everything a page, a route or a worker may use."""
+    """Everything a page, a route or a worker may use.
+
+    `settings` is what the environment says; what holds with the settings entered in the studio
+    is `stored.in_force()`.
+    """
 
     settings: Settings
+    stored: StoredSettings
+    connections: Connections
     database: Database
     events: EventBus
     llm: LanguageModel
     embedder: Embedder
+    speech_engine: SpeechEngine
     index: SearchIndex
     store: FileStore
     auth: AuthService
@@ -60,12 +77,13 @@ class Services:
     conversations: ConversationService
     guide: GuideService
     health: HealthService
+    local_models: LocalModels
 
 
 def language_model(settings: Settings) -> LanguageModel:
     """Return the model that `settings` choose."""
     if settings.uses_openai_llm:
-        return OpenAIModel(settings)
+        return openai_model(settings)
     if settings.llm == "quotes":
         return QuotesModel()
     local = LocalLanguageModel(
@@ -74,14 +92,55 @@ def language_model(settings: Settings) -> LanguageModel:
     return local if settings.llm == "local" else AutomaticModel(local, QuotesModel())
 
 
+def openai_model(settings: Settings) -> LanguageModel:
+    """Return the model behind the OpenAI-protocol server of `settings`."""
+    if settings.openai_api_key == UNREADABLE:
+        return UnusableModel(settings.chat_model, unreadable("OPENAI_API_KEY"))
+    return OpenAIModel(settings)
+
+
+def model_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what `language_model` depends on."""
+    if not settings.uses_openai_llm:
+        return (settings.llm,)
+    return settings.openai_api_key, settings.openai_base_url, settings.chat_model
+
+
 def text_embedder(settings: Settings) -> Embedder:
     """Return the embedder that `settings` choose."""
     if not settings.uses_openai_embeddings:
         return LocalEmbedder(settings.local_models_dir)
+    if settings.openai_api_key == UNREADABLE:
+        return UnusableEmbedder(settings.embedding_model, unreadable("OPENAI_API_KEY"))
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     return OpenAIEmbedder(
         api_key=key, base_url=settings.openai_base_url, model=settings.embedding_model
     )
+
+
+def embedder_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what `text_embedder` depends on."""
+    if not settings.uses_openai_embeddings:
+        return ("local",)
+    return settings.openai_api_key, settings.openai_base_url, settings.embedding_model
+
+
+def speech_engine(settings: Settings) -> SpeechEngine:
+    """Return the speech engine that `settings` choose."""
+    if settings.speech == "off":
+        return NoSpeech()
+    if settings.uses_elevenlabs:
+        return ElevenLabsSpeech(settings)
+    return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
+
+
+MAKERS = Makers(
+    model=language_model,
+    model_inputs=model_inputs,
+    embedder=text_embedder,
+    embedder_inputs=embedder_inputs,
+    openai_model=openai_model,
+)
 
 
 class _Build:
@@ -101,12 +160,32 @@ class _Build:
         return MemoryEventBus()
 
     @cached_property
+    def stored(self) -> StoredSettings:
+        return StoredSettings(self.database, self.settings, audit=self.audit)
+
+    @cached_property
+    def connections(self) -> Connections:
+        return Connections(
+            self.stored,
+            llm=self.llm,
+            embedder=self.embedder,
+            makers=MAKERS,
+            reembed=self.ingester.resume,
+        )
+
+    # Both are made when they are first used: what is stored cannot be read before the database
+    # has its schema.
+    @cached_property
     def llm(self) -> LanguageModel:
-        return language_model(self.settings)
+        return SwitchedModel(lambda: language_model(self.stored.in_force()))
 
     @cached_property
     def embedder(self) -> Embedder:
-        return text_embedder(self.settings)
+        return SwitchedEmbedder(lambda: text_embedder(self.stored.in_force()))
+
+    @cached_property
+    def speech_engine(self) -> SpeechEngine:
+        return speech_engine(self.settings)
 
     @cached_property
     def index(self) -> SearchIndex:
@@ -198,6 +277,7 @@ class _Build:
             prompts=self.prompts,
             knowledge=self.knowledge,
             conversations=self.conversations,
+            waits=lambda: self.stored.in_force().uses_openai_embeddings,
         )
 
     @cached_property
@@ -208,7 +288,11 @@ class _Build:
 
     @cached_property
     def health(self) -> HealthService:
-        return HealthService(self.settings, self.database, llm=self.llm, embedder=self.embedder)
+        return HealthService(self.stored, self.database, llm=self.llm, embedder=self.embedder)
+
+    @cached_property
+    def local_models(self) -> LocalModels:
+        return LocalModels(self.settings.local_models_dir)
 
 
 def build(settings: Settings, **given: Any) -> Services:

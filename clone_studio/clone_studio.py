@@ -10,14 +10,14 @@ from clone_studio.api.app import PREFIX, api_app
 from clone_studio.components.appearance import STYLE_SHEETS, app_wraps
 from clone_studio.csp import inline_script_hashes
 from clone_studio.lifespan import studio_running
-from clone_studio.pages import chat, clone_form, clones, files, home, login, settings
+from clone_studio.pages import chat, clone_form, clones, files, health, home, login, settings
 from clone_studio.security_headers import SecurityHeaders, content_policy
 from clone_studio.serve import BUILD_DIR
 from clone_studio.session_gate import PageGate, SessionMiddleware, SocketGate
 from clone_studio.state.failure import FailureState
 from clone_studio.state.sign_in import SignInState
 
-PAGES = (home, login, clones, clone_form, settings, chat, files)
+PAGES = (home, login, clones, clone_form, settings, health, chat, files)
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """The database: engine, short sessions, SQLite pragmas and migrations."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import DateTime, Engine, create_engine, event
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
@@ -55,6 +57,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url)
+        self._writing = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -70,13 +73,27 @@ class Database:
         """Open a session whose changes are committed at the end, or rolled back on an error.
 
         On SQLite the write lock is taken at once: a read that turns into a write later
-        would fail with "database is locked" without waiting.
+        would fail with "database is locked" without waiting. The threads of this process queue
+        up before it, because SQLite itself waits by sleeping longer and longer.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with self._own_turn(), Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
                 session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
             yield session
             session.commit()
+
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """Hold this process's turn to write; a write inside a write waits in vain and fails."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=SQLITE_BUSY_SECONDS):
+            raise OperationalError("BEGIN IMMEDIATE", None, Exception("database is locked"))
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to `revision`, which may also lie below the present one."""

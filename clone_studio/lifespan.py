@@ -22,7 +22,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     Reflex calls this with its app; an API mounted into Reflex never gets a lifespan of its own.
     """
     studio = await asyncio.to_thread(services)
-    set_up(studio.settings.log_level)
+    set_up(studio.settings.log_level, studio.stored.secrets)
     await asyncio.to_thread(_prepare, studio)
     workers = Worker(studio)
     await asyncio.to_thread(workers.start)
@@ -33,8 +33,13 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
             yield
     finally:
         await studio.chat.close()
+        await studio.llm.close()
+        await studio.speech_engine.close()
         await asyncio.to_thread(workers.stop)
         await guide
+        await studio.health.close()
+        await studio.llm.close()
+        await asyncio.to_thread(studio.embedder.close)
         await asyncio.to_thread(studio.database.dispose)
         logger.info("Studio stopped")
 

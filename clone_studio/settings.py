@@ -4,15 +4,21 @@ A value left empty counts as not given, because shells and compose files pass un
 variables on as empty strings and the vendors' SDKs take an empty URL literally.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
+OPENAI_PLACE = "api.openai.com"
+# Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
+# never taken for one.
+UNREADABLE = SecretStr("\0")
 
 
 class Settings(BaseSettings):
@@ -47,6 +53,14 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(None, alias="STUDIO_MODELS_DIR")
     llm_timeout_seconds: float = Field(60.0, alias="STUDIO_LLM_TIMEOUT_SECONDS", gt=0)
 
+    speech: Literal["auto", "elevenlabs", "local", "off"] = Field("auto", alias="STUDIO_SPEECH")
+    elevenlabs_api_key: SecretStr | None = Field(None, alias="ELEVENLABS_API_KEY")
+    elevenlabs_base_url: str | None = Field(None, alias="ELEVENLABS_BASE_URL")
+    default_voice_id: str = Field("EXAVITQu4vr4xnSDxMaL", alias="DEFAULT_VOICE_ID", max_length=80)
+    speech_model: str = Field("eleven_flash_v2_5", alias="STUDIO_SPEECH_MODEL", max_length=80)
+    speech_timeout_seconds: float = Field(30.0, alias="STUDIO_SPEECH_TIMEOUT_SECONDS", gt=0)
+    speech_concurrency: int = Field(3, alias="STUDIO_SPEECH_CONCURRENCY", ge=1, le=50)
+
     max_file_mb: int = Field(50, alias="STUDIO_MAX_FILE_MB", ge=1, le=2048)
     max_ingest_seconds: int = Field(300, alias="STUDIO_MAX_INGEST_SECONDS", ge=10)
     max_question_chars: int = Field(20_000, alias="STUDIO_MAX_QUESTION_CHARS", ge=100)
@@ -55,11 +69,36 @@ class Settings(BaseSettings):
         "INFO", alias="STUDIO_LOG_LEVEL"
     )
 
-    @field_validator("openai_api_key", "secret_key", "owner_password", mode="before")
+    @field_validator(
+        "openai_api_key", "elevenlabs_api_key", "secret_key", "owner_password", mode="before"
+    )
     @classmethod
     def _strip_secret(cls, value: object) -> object:
         """Drop the newline a pasted or file-mounted key often ends with: vendors refuse it."""
         return value.strip() or None if isinstance(value, str) else value
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _sendable_key(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what cannot stand in a header: the error of the HTTP library would repeat it."""
+        if value is not None and not re.fullmatch(r"[!-~]{1,500}", value.get_secret_value()):
+            raise ValueError(
+                "a key is one word of letters, digits and signs; copy it again, whole and alone"
+            )
+        return value
+
+    @field_validator("openai_base_url", mode="before")
+    @classmethod
+    def _web_address(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        address = value.strip()
+        if address and not _is_web_address(address):
+            raise ValueError(
+                "an address begins with http:// or https:// and a host, "
+                "such as http://127.0.0.1:11434/v1"
+            )
+        return address or None
 
     @field_validator("workers")
     @classmethod
@@ -95,6 +134,13 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys((self.base_url, *own)))
 
     @property
+    def openai_place(self) -> str:
+        """Host (and port) of the OpenAI-protocol server, for people: no path, no credentials."""
+        parts = urlsplit(self.openai_base_url or "")
+        host = parts.hostname or OPENAI_PLACE
+        return f"{host}:{parts.port}" if parts.port else host
+
+    @property
     def max_file_bytes(self) -> int:
         """Largest upload accepted, in bytes."""
         return self.max_file_mb * MEBIBYTE
@@ -113,6 +159,47 @@ class Settings(BaseSettings):
             self.embeddings == "auto" and bool(self.openai_api_key)
         )
 
+    @property
+    def uses_elevenlabs(self) -> bool:
+        """Whether ElevenLabs speaks rather than the model on this machine."""
+        return self.speech == "elevenlabs" or (
+            self.speech == "auto" and self.elevenlabs_api_key is not None
+        )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # Reading the port raises on one that is no number.
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port != 0)
+    except ValueError:
+        return False
+
+
+def field_of(name: str) -> str:
+    """Return the name of the field that the environment variable `name` sets."""
+    return next(field for field, info in Settings.model_fields.items() if info.alias == name)
+
+
+def parsed(name: str, value: str) -> Any:
+    """Return `value` as the field of the setting `name` takes it.
+
+    Raises:
+        ValueError: With the reason, without the value: it could be a secret.
+    """
+    given: dict[str, Any] = {name: value}
+    try:
+        return getattr(Settings(_env_file=None, **given), field_of(name))
+    except ValidationError as error:
+        raise ValueError(first_fault(error)[1]) from None
+
+
+def first_fault(error: ValidationError) -> tuple[str, str]:
+    """Return the name and the reason of the first setting that is wrong, without its value."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    return name, first["msg"].removeprefix("Value error, ").removeprefix(f"{name}: ")
+
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
@@ -128,7 +215,5 @@ def settings_or_exit() -> Settings:
     try:
         return get_settings()
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ").removeprefix(f"{name}: ")
+        name, reason = first_fault(error)
         raise SystemExit(f"studio: {name}: {reason} (docs/settings.md)") from None

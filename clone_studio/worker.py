@@ -5,6 +5,7 @@ import signal
 import threading
 
 from clone_studio.bootstrap import Services, services
+from clone_studio.logs import set_up
 from clone_studio.services.job_runner import JobRunner
 
 logger = logging.getLogger(__name__)
@@ -32,11 +33,12 @@ class Worker(JobRunner):
 
 def main() -> None:
     """Run jobs until a signal ends the process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    studio = services()
+    set_up(studio.settings.log_level, studio.stored.secrets)
     ended = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: ended.set())
-    worker = Worker(services())
+    worker = Worker(studio)
     worker.start()
     ended.wait()
     worker.stop()

@@ -22,6 +22,8 @@ from clone_studio.settings import Settings
 
 OWNER_EMAIL = "ada@example.org"
 OWNER_PASSWORD = "correct horse battery"
+# The settings that the studio reads from its environment begin so.
+VARIABLES = ("STUDIO_", "OPENAI_", "ELEVENLABS_", "DEFAULT_VOICE_ID")
 
 
 def quick_passwords() -> Passwords:
@@ -41,7 +43,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key or setting of the machine gets into a test."""
     for name in tuple(os.environ):
         kept = name == "STUDIO_BENCH_DATA" or name.startswith("STUDIO_TEST_")
-        if name.startswith(("STUDIO_", "OPENAI_")) and not kept:
+        if name.startswith(VARIABLES) and not kept:
             monkeypatch.delenv(name)
 
 

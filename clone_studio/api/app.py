@@ -14,6 +14,7 @@ from clone_studio.api import (
     personas,
     problems,
     search,
+    settings,
 )
 from clone_studio.api.limits import BodyLimit
 from clone_studio.api.request_log import RequestLog
@@ -39,7 +40,7 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    for module in (auth, personas, files, search, chat, conversations, health):
+    for module in (auth, personas, files, search, chat, conversations, settings, health):
         root.include_router(module.router)
     app.include_router(root)
     app.include_router(docs.router_for(app), prefix=PREFIX)

@@ -1,7 +1,5 @@
 """`/api/health`: whether the studio and its parts are well."""
 
-import asyncio
-
 from fastapi import APIRouter, Response
 
 from clone_studio import __version__
@@ -14,7 +12,7 @@ router = APIRouter(tags=["health"])
 @router.get("/health")
 async def health(response: Response) -> HealthAnswer:
     """Return the state of the studio; 503 when it cannot serve. Open to everybody."""
-    report = await asyncio.to_thread(services().health.report)
+    report = await services().health.report()
     if report.status == "down":
         response.status_code = 503
     return HealthAnswer(

@@ -18,6 +18,7 @@ STYLE_SHEETS: tuple[str, ...] = (
     "/styles/prose.css",
     "/styles/chat.css",
     "/styles/files.css",
+    "/styles/settings.css",
 )
 
 

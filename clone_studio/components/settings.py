@@ -1,5 +1,7 @@
 """The sections of the Settings page."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
@@ -7,7 +9,7 @@ import reflex as rx
 from clone_studio.components.buttons import button
 from clone_studio.components.fields import field, post_form, text_input
 from clone_studio.components.overlays import dialog, dialog_actions, dialog_close
-from clone_studio.components.surfaces import bone, card, chip, error_state, loading, status_of
+from clone_studio.components.surfaces import bone, card, chip, loading, status_of
 
 _SET_MODE = "setColorMode"
 _MODES = (
@@ -17,19 +19,56 @@ _MODES = (
 )
 
 
-def section(
-    title: str, text: str | rx.Component, *children: Any, anchor: str, action: Any = None
-) -> rx.Component:
+@dataclass(frozen=True)
+class Section:
+    """One section of the page: what its heading and its entry in the navigation say.
+
+    `words` and `tone` are how it stands, for its dot.
+    """
+
+    anchor: str
+    title: str
+    words: Any
+    tone: Any = "neutral"
+
+
+def section(about: Section, text: str | rx.Component, *children: Any) -> rx.Component:
     """Return one section of the page, with a heading that a link can point to."""
     return card(
         rx.el.div(
-            rx.el.div(rx.el.h2(title), rx.el.p(text, class_name="meta")),
-            action if action is not None else rx.fragment(),
+            rx.el.div(rx.el.h2(about.title), rx.el.p(text, class_name="meta")),
+            _standing(about),
             class_name="card__head",
         ),
         rx.el.div(*children, class_name="card__body"),
-        id=anchor,
+        id=about.anchor,
     )
+
+
+def sections_nav(sections: Sequence[Section]) -> rx.Component:
+    """Return the navigation between the sections, each with its dot and words."""
+    return rx.el.nav(
+        *(
+            rx.el.a(
+                rx.el.span(class_name=rx.Var.create("dot dot--") + one.tone, aria_hidden="true"),
+                rx.el.span(
+                    rx.el.span(one.title, class_name="sections-nav__title"),
+                    rx.el.span(one.words, class_name="meta one-line"),
+                    class_name="sections-nav__words",
+                ),
+                href=f"#{one.anchor}",
+                class_name="sections-nav__item",
+            )
+            for one in sections
+        ),
+        class_name="sections-nav",
+        aria_label="Sections",
+    )
+
+
+def _standing(about: Section) -> rx.Component:
+    tone = about.tone if isinstance(about.tone, rx.Var) else rx.Var.create(about.tone)
+    return rx.cond(about.words, status_of(about.words, tone), rx.fragment())
 
 
 def account_form(state: Any) -> rx.Component:
@@ -175,77 +214,16 @@ def color_mode_choice() -> rx.Component:
     )
 
 
+def color_mode_words() -> rx.Var[str]:
+    """Return the words of the choice that holds in this browser."""
+    return rx.match(rx.color_mode, *((mode, words) for mode, _, words in _MODES), _MODES[-1][2])
+
+
 def _set_mode(mode: str) -> rx.Var[Any]:
     setter = rx.color_mode._replace(_js_expr=_SET_MODE)
     context = f"const {{ {_SET_MODE} }} = useContext(ColorModeContext)"
     data = rx.vars.VarData(imports=dict(setter._get_all_var_data().imports), hooks={context: None})
     return rx.Var(f'() => {_SET_MODE}("{mode}")', _var_type=rx.EventChain, _var_data=data)
-
-
-def health(state: Any) -> rx.Component:
-    """Return how each part of the studio is, and what to do about those that are not well."""
-    rows = rx.el.ul(
-        rx.foreach(
-            state.parts,
-            lambda row: rx.el.li(
-                rx.el.div(
-                    rx.el.p(row.name, class_name="list-row__name"),
-                    rx.el.p(row.detail, class_name="meta"),
-                    rx.cond(row.fix, rx.el.p(row.fix, class_name="list-row__fix"), rx.fragment()),
-                    class_name="grow",
-                ),
-                status_of(row.words, row.tone),
-                class_name="list-row",
-                key=row.key,
-            ),
-        ),
-        class_name="list",
-    )
-    waiting = loading(
-        *(rx.el.div(bone("30%"), bone("55%"), class_name="stack list-row--bone") for _ in range(4)),
-        label="Checking the parts of the studio",
-    )
-    return rx.cond(
-        state.health_problem,
-        error_state(state.health_problem, state.check),
-        rx.cond(state.health_ready, rows, waiting),
-    )
-
-
-def models(state: Any) -> rx.Component:
-    """Return which models are in use, and how another one is connected."""
-    rows = (("Answers", state.answers_by), ("Search by meaning", state.meaning_by))
-    return rx.el.div(
-        rx.el.ul(
-            *(
-                rx.el.li(
-                    rx.el.p(name, class_name="list-row__name grow"),
-                    rx.el.p(model, class_name="meta"),
-                    class_name="list-row",
-                )
-                for name, model in rows
-            ),
-            class_name="list",
-        ),
-        rx.el.p(
-            "Models are chosen where the studio is started: write ",
-            rx.el.code("OPENAI_API_KEY"),
-            " into the file ",
-            rx.el.code(".env"),
-            " beside the launcher, or ",
-            rx.el.code("OPENAI_BASE_URL"),
-            " for a server of your own, then start the studio again.",
-            class_name="meta",
-        ),
-        rx.el.p(
-            rx.el.a(
-                "Ask the Studio Guide how to connect a model",
-                href="/chat/studio-guide",
-                class_name="link",
-            ),
-        ),
-        class_name="stack",
-    )
 
 
 def settings_skeleton() -> rx.Component:

@@ -134,7 +134,7 @@ def _health(state: Any) -> rx.Component:
     words = rx.cond(state.health, state.health, "Checking the parts of the studio")
     return link(
         rx.el.span(mark, class_name="status status--" + state.health_tone),
-        to="/settings#health",
+        to="/health",
         class_name="btn btn--quiet btn--icon only-wide",
         aria_label=words,
         custom_attrs={"data-tip": words, "data-tip-side": "end"},

@@ -15,7 +15,7 @@ from clone_studio.launch.environment import Environment
 from clone_studio.launch.frontend import Frontend
 from clone_studio.launch.options import PROJECT, Options, parse
 from clone_studio.providers import local_models, model_engines
-from clone_studio.providers.model_catalogue import CATALOGUE, EMBEDDING, Engine, LocalModel
+from clone_studio.providers.model_catalogue import CATALOGUE, EMBEDDING, SPEECH, Engine, LocalModel
 from clone_studio.providers.model_sources import Progress, Sources
 
 CHECKS = (
@@ -89,6 +89,7 @@ class Launcher:
         self._environment.install(for_tests=True)
         chromium = browser.install(self._environment, self._console)
         self._fetch(EMBEDDING.name)
+        self._fetch_speech()
         Frontend(self._environment, self._console).build()
         variables = {
             name: value
@@ -123,6 +124,7 @@ class Launcher:
         self._environment.install(for_tests=True)
         chromium = browser.install(self._environment, self._console)
         self._fetch(EMBEDDING.name)
+        self._fetch_speech()
         Frontend(self._environment, self._console).build()
         variables = {**self._variables(), "STUDIO_BROWSER": str(chromium)}
         return self._run(["python", "-m", module, *self._options.rest], variables)
@@ -199,8 +201,18 @@ class Launcher:
     def _prepare(self) -> None:
         self._environment.install()
         self._fetch(EMBEDDING.name)
+        if self._options.speaks_locally:
+            self._fetch_speech()
         self._keep_engines()
         Frontend(self._environment, self._console).build()
+
+    def _fetch_speech(self) -> None:
+        """Fetch the speech model; a studio without it starts, and its answers are text."""
+        try:
+            self._fetch(SPEECH.name)
+        except ModelMissing as error:
+            self._console.say(f"  {error.detail}")
+            self._console.say("  Speech is off until then: ./studio models install speech")
 
     def _fetch(self, name: str) -> None:
         folder = self._options.models_dir

@@ -1,6 +1,6 @@
 """What the launcher was asked to do, from the command line, the environment and `.env`.
 
-The launcher needs four settings before pydantic is installed; it reads them here, in the order
+The launcher needs a few settings before pydantic is installed; it reads them here, in the order
 in which the studio itself does: command line, environment, `.env`, default.
 """
 
@@ -36,6 +36,7 @@ class Options:
     data_dir: Path
     models_dir: Path
     open_browser: bool
+    speaks_locally: bool
 
     @property
     def settings(self) -> dict[str, str]:
@@ -79,8 +80,15 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
         port=_port(found.port or values.get("STUDIO_PORT") or "3000"),
         data_dir=data_dir,
         models_dir=_folder(models_dir) if models_dir else data_dir / "models",
+        speaks_locally=_speaks_locally(values),
         open_browser=not found.no_browser,
     )
+
+
+def _speaks_locally(values: Mapping[str, str]) -> bool:
+    """Say whether the settings choose the speech model of this machine."""
+    speech = values.get("STUDIO_SPEECH", "auto")
+    return speech == "local" or (speech == "auto" and not values.get("ELEVENLABS_API_KEY"))
 
 
 def _folder(text: str) -> Path:

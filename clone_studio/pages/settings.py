@@ -2,57 +2,87 @@
 
 import reflex as rx
 
-from clone_studio.components.buttons import button
+from clone_studio.components.buttons import button_link
+from clone_studio.components.connections import (
+    for_the_owner,
+    local_models,
+    models_form,
+    openai_form,
+)
+from clone_studio.components.health import needing_attention
 from clone_studio.components.settings import (
+    Section,
     account_form,
     color_mode_choice,
-    health,
-    models,
+    color_mode_words,
     password_form,
     places,
     section,
+    sections_nav,
     settings_skeleton,
     sign_out_buttons,
 )
-from clone_studio.components.surfaces import page_state
+from clone_studio.components.surfaces import error_state, page_state
 from clone_studio.pages.layout import add_page, framed
+from clone_studio.state.connections import ConnectionsState
+from clone_studio.state.health import HealthState
 from clone_studio.state.settings import SettingsState
+
+ACCOUNT = Section("account", "Account", SettingsState.email, "success")
+PASSWORD = Section(
+    "password",
+    "Password",
+    rx.cond(SettingsState.has_password, "Set", "Not set"),
+    rx.cond(SettingsState.has_password, "success", "neutral"),
+)
+SESSIONS = Section(
+    "sessions",
+    "Where you are signed in",
+    rx.cond(
+        SettingsState.places.length() == 1,
+        "One place",
+        SettingsState.places.length().to_string() + " places",
+    ),
+    "success",
+)
+APPEARANCE = Section("appearance", "Appearance", color_mode_words(), "success")
+ANSWERING = HealthState.tones.get("language model", "neutral")
+# A key that is there is not yet a good key: what the server says of it decides.
+KEYS = Section(
+    "keys",
+    "Keys and services",
+    ConnectionsState.keys_words,
+    rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
+)
+MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
+HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, HEALTH)
 
 
 def view() -> rx.Component:
     """Return the page."""
     state = SettingsState
-    again = button("Check again", small=True, icon="rotate-cw", on_click=state.check)
     sections = rx.el.div(
-        section("Account", "Who you are in the studio.", account_form(state), anchor="account"),
+        section(ACCOUNT, "Who you are in the studio.", account_form(state)),
+        section(PASSWORD, "Another way in, beside one-time links.", password_form(state)),
         section(
-            "Password",
-            "Another way in, beside one-time links.",
-            password_form(state),
-            anchor="password",
-        ),
-        section(
-            "Where you are signed in",
+            SESSIONS,
             rx.el.span(
                 "Each place is signed out ", state.session_hours, " hours after signing in."
             ),
             places(state),
             sign_out_buttons(state),
-            anchor="sessions",
         ),
-        section("Appearance", "For this browser.", color_mode_choice(), anchor="appearance"),
+        section(APPEARANCE, "For this browser.", color_mode_choice()),
+        *_owners_sections(),
         section(
-            "Language model",
-            "What writes the answers, and what finds passages by meaning.",
-            models(state),
-            anchor="models",
-        ),
-        section(
-            "Health",
+            HEALTH,
             "The parts of the studio, and what they need.",
-            health(state),
-            anchor="health",
-            action=again,
+            rx.el.div(
+                needing_attention(HealthState),
+                rx.el.div(button_link("Open Health", to="/health", icon="activity")),
+                class_name="stack",
+            ),
         ),
         class_name="sections",
     )
@@ -61,15 +91,46 @@ def view() -> rx.Component:
             state.ready,
             state.problem,
             skeleton=settings_skeleton(),
-            content=sections,
+            content=rx.el.div(sections_nav(SECTIONS), sections, class_name="settings"),
             on_retry=state.open,
         ),
         kind="settings",
         title="Settings",
-        narrow=True,
     )
+
+
+def _owners_sections() -> list[rx.Component]:
+    state = ConnectionsState
+
+    def owned(content: rx.Component) -> rx.Component:
+        return rx.cond(
+            state.problem,
+            error_state(state.problem, state.open),
+            rx.cond(state.ready, for_the_owner(state, content), rx.fragment()),
+        )
+
+    return [
+        section(
+            KEYS,
+            "What the studio is connected to. A change holds at once; running answers go on.",
+            owned(openai_form(state)),
+        ),
+        section(
+            MODELS,
+            "What writes the answers, and what finds passages by meaning.",
+            owned(
+                rx.el.div(
+                    models_form(state),
+                    rx.el.h3("On this machine"),
+                    local_models(state),
+                    class_name="stack loose",
+                )
+            ),
+        ),
+    ]
 
 
 def register(app: rx.App) -> None:
     """Add the page to the app."""
-    add_page(app, view, "/settings", "Settings", [SettingsState.open])
+    events = [SettingsState.open, ConnectionsState.open, HealthState.check]
+    add_page(app, view, "/settings", "Settings", events)

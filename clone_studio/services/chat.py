@@ -29,6 +29,7 @@ from clone_studio.services.knowledge.retrieve import Retriever
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompts import PromptService
 from clone_studio.services.spans import SpanRecorder
+from clone_studio.services.switching import held_model
 from clone_studio.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class ChatService:
 
     Args:
         settings: The longest question.
+        waits: Tells whether making a prompt mostly waits for a service elsewhere.
         database: Where messages are.
         events: Where growing answers are published, topic `message:{id}`.
         llm: Who writes.
@@ -75,6 +77,7 @@ class ChatService:
         prompts: PromptService,
         knowledge: Retriever,
         conversations: ConversationService,
+        waits: Callable[[], bool],
     ) -> None:
         self._longest = settings.max_question_chars
         self._events = events
@@ -82,15 +85,19 @@ class ChatService:
         self._personas = personas
         self._conversations = conversations
         self._transcript = Transcript(database)
-        self._preparer = Preparer(llm, prompts, knowledge)
+        self._prompts = prompts
+        self._knowledge = knowledge
         self._running: dict[str, Running] = {}
         self._follower = Follower(conversations, events, self._running.get)
         self._flusher: asyncio.Task[None] | None = None
         self._beginnings: set[asyncio.Task[Started]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
         # Waiting for an embedding service costs no processor time: more may wait at once.
-        waits = settings.uses_openai_embeddings
-        self._turn = asyncio.Semaphore(THREADS - 4 if waits else PREPARING)
+        self._waits = waits
+        self._turns = {
+            True: asyncio.Semaphore(THREADS - 4),
+            False: asyncio.Semaphore(PREPARING),
+        }
 
     async def start(
         self,
@@ -168,9 +175,11 @@ class ChatService:
             NotFound: There is no such clone of this user.
             InvalidInput: A prompt layer of the clone is wrong.
         """
-        if self._llm.kind == "local":
-            speaker = await self._in_thread(self._transcript.speaker, user_id, ref)
-            await self._llm.warm(await self._in_thread(self._preparer.opening, speaker))
+        async with held_model(self._llm) as llm:
+            if llm.kind == "local":
+                speaker = await self._in_thread(self._transcript.speaker, user_id, ref)
+                preparer = Preparer(llm, self._prompts, self._knowledge)
+                await llm.warm(await self._in_thread(preparer.opening, speaker))
 
     def recover(self) -> int:
         """Mark answers as interrupted whose process has ended; returns how many."""
@@ -237,10 +246,12 @@ class ChatService:
         """Write an answer, store its end, tell its readers."""
         message: MessageInfo | None = None
         try:
-            writing = Writing(
-                running, self._llm, self._preparer, self._transcript, self._threads, self._turn
-            )
-            ending = await writing.run()
+            # Prompt and answer belong together: a model that is chosen meanwhile is for the next.
+            async with held_model(self._llm) as llm:
+                preparer = Preparer(llm, self._prompts, self._knowledge)
+                turn = self._turns[self._waits()]
+                writing = Writing(running, llm, preparer, self._transcript, self._threads, turn)
+                ending = await writing.run()
             message = await self._in_thread(self._store, running, ending)
         except SQLAlchemyError:
             logger.exception("The end of answer %s was not stored", running.opened.message_id)

@@ -1,26 +1,29 @@
 """How the studio and its parts are, and what to do about it."""
 
+import asyncio
 import shutil
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from clone_studio.db import Database
 from clone_studio.errors import StudioError
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
-from clone_studio.settings import MEBIBYTE, Settings
+from clone_studio.services import workload
+from clone_studio.services.stored_settings import StoredSettings
+from clone_studio.settings import MEBIBYTE
 
 Status = Literal["ok", "degraded", "down"]
 LOW_DISK = 500 * MEBIBYTE
-# Anybody may ask for the health, and a check may call a vendor: it is made once a minute.
+# Anybody may ask for the health, and a check may call a vendor: it is made once a minute, or
+# as often as this where a person asks for it.
 CHECK_SECONDS = 60.0
+AGAIN_SECONDS = 3.0
+DEADLINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -42,84 +45,213 @@ class Health:
 
 
 class HealthService:
-    """Looks after the parts. Blocking: call it from threads."""
+    """Looks after the parts.
+
+    Args:
+        stored: The settings in force, and what is wrong with stored ones.
+        database: Is asked itself, and tells what waits for work.
+        llm: Is asked whether it answers.
+        embedder: Is asked whether it works.
+        clock: Seconds, for tests.
+        deadline: Seconds that a caller waits for an outside part.
+    """
 
     def __init__(
         self,
-        settings: Settings,
+        stored: StoredSettings,
         database: Database,
         *,
         llm: LanguageModel,
         embedder: Embedder,
         clock: Callable[[], float] = time.monotonic,
+        deadline: float = DEADLINE_SECONDS,
     ) -> None:
-        self._settings = settings
+        self._stored = stored
         self._database = database
         self._llm = llm
         self._embedder = embedder
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._checked: tuple[float, Part] | None = None
+        self._model = _Asked("language model", self._ask_model, clock, deadline)
+        self._meaning = _Asked("embedding model", self._ask_embedder, clock, deadline)
 
-    def report(self) -> Health:
-        """Return how every part is now."""
-        parts = (self._database_part(), self._model_part(), self._meaning_part(), self._disk_part())
+    async def report(self, *, again: bool = False) -> Health:
+        """Return how every part is.
+
+        Args:
+            again: Ask outside services anew, not once a minute only.
+        """
+        most = AGAIN_SECONDS if again else CHECK_SECONDS
+        # Another model may be in use since the last check.
+        key = self._stored.revision
+        inside, model, meaning = await asyncio.gather(
+            asyncio.to_thread(self._inside),
+            self._model.part(key, most),
+            self._meaning.part(key, most),
+        )
+        database, *others, disk = inside
+        parts = (database, model, meaning, *others, disk)
         statuses = {part.status for part in parts}
         bad: tuple[Status, ...] = ("down", "degraded")
         return Health(next((one for one in bad if one in statuses), "ok"), parts)
 
-    def _database_part(self) -> Part:
-        try:
-            with self._database.read() as session:
-                session.connection().execute(text("SELECT 1"))
-        except SQLAlchemyError:
-            return Part(
-                "database",
-                "down",
-                "The database does not answer.",
-                "Check that the data folder exists, is writable and its disk is not full.",
-            )
-        return Part("database", "ok", "The database answers.")
+    async def close(self) -> None:
+        """End checks that still wait."""
+        self._model.cancel()
+        self._meaning.cancel()
 
-    def _model_part(self) -> Part:
-        if self._llm.kind == "quotes":
-            return Part(
-                "language model",
-                "ok",
-                "No language model is set: clones answer with quotes from their files.",
-                "Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own.",
-            )
-        where = self._settings.openai_base_url
-        place = urlsplit(where).netloc.rpartition("@")[2] if where else "OpenAI"
-        return Part(
-            "language model", "ok", f"Answers are written by {self._llm.default_model} at {place}."
+    def _inside(self) -> tuple[Part, ...]:
+        """Return the parts that are asked of this machine: the database first, the disk last."""
+        try:
+            facts = workload.read(self._database)
+        except SQLAlchemyError:
+            return (_lost_database(), self._disk())
+        return (
+            Part("database", "ok", _database_words(facts)),
+            _search(facts),
+            _jobs(facts),
+            *self._settings(),
+            self._disk(),
         )
 
-    def _meaning_part(self) -> Part:
-        with self._lock:
-            now = self._clock()
-            if self._checked is None or now - self._checked[0] >= CHECK_SECONDS:
-                self._checked = now, self._check_embedder()
-            return self._checked[1]
+    def _settings(self) -> tuple[Part, ...]:
+        """Return a part for stored settings that are not used; none while all are."""
+        problems = self._stored.problems()
+        if not problems:
+            return ()
+        fix = "The owner enters them again in Settings, under Keys and services."
+        return (Part("stored settings", "degraded", " ".join(problems.values()), fix),)
 
-    def _check_embedder(self) -> Part:
-        name = "embedding model"
+    async def _ask_model(self) -> Part:
+        name = "language model"
         try:
-            return Part(name, "ok", self._embedder.check())
+            detail = await self._llm.check()
         except StudioError as error:
             return Part(
                 name,
                 "degraded",
+                f"Clones cannot answer now. {error.detail}",
+                "Settings, Keys and services: “Test” tries the address and the key.",
+            )
+        quoting = self._llm.kind == "quotes"
+        fix = "To have answers written, enter a key or an address in Settings." if quoting else ""
+        return Part(name, "ok", detail, fix)
+
+    async def _ask_embedder(self) -> Part:
+        name = "embedding model"
+        try:
+            return Part(name, "ok", await asyncio.to_thread(self._embedder.check))
+        except StudioError as error:
+            local = not self._stored.in_force().uses_openai_embeddings
+            return Part(
+                name,
+                "degraded",
                 f"Search by meaning is off, search by words works. {error.detail}",
-                "Run ./studio models install, or set OPENAI_API_KEY.",
+                "Run ./studio models install embedding, then restart the studio."
+                if local
+                else "Settings, Keys and services: “Test” tries the address and the key.",
             )
 
-    def _disk_part(self) -> Part:
+    def _disk(self) -> Part:
+        folder = self._stored.given.data_dir
         try:
-            free = shutil.disk_usage(self._settings.data_dir).free
+            free = shutil.disk_usage(folder).free
         except OSError:
             return Part("disk", "down", "The data folder cannot be read.", "Check STUDIO_DATA_DIR.")
         gigabytes = f"{free / 1024**3:.1f} GB free."
         if free < LOW_DISK:
             return Part("disk", "degraded", gigabytes, "Free some space on the data folder's disk.")
         return Part("disk", "ok", gigabytes)
+
+
+class _Asked:
+    """A part that is asked over the network: seldom, once for all callers, never for long."""
+
+    def __init__(
+        self,
+        name: str,
+        ask: Callable[[], Awaitable[Part]],
+        clock: Callable[[], float],
+        deadline: float,
+    ) -> None:
+        self._name = name
+        self._ask = ask
+        self._clock = clock
+        self._deadline = deadline
+        self._task: asyncio.Future[Part] | None = None
+        self._key = -1
+        self._began = 0.0
+
+    async def part(self, key: int, most: float) -> Part:
+        """Return how the part was at most `most` seconds ago; another `key` asks anew."""
+        if self._task is None or self._is_old(self._task, key, most):
+            self._key, self._began = key, self._clock()
+            self._task = asyncio.ensure_future(self._ask())
+        task = self._task
+        await asyncio.wait({task}, timeout=self._deadline)
+        if task.done() and not task.cancelled():
+            return task.result()
+        return Part(
+            self._name,
+            "degraded",
+            f"No answer came within {self._deadline:g} seconds.",
+            "It may be busy or starting: check again in a moment. If it stays so, test the "
+            "address in Settings, under Keys and services.",
+        )
+
+    def cancel(self) -> None:
+        """Stop waiting for an answer that is outstanding."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+    def _is_old(self, task: "asyncio.Future[Part]", key: int, most: float) -> bool:
+        if self._key != key or task.cancelled():
+            return True
+        if not task.done():
+            return False
+        return task.exception() is not None or self._clock() - self._began >= most
+
+
+def _lost_database() -> Part:
+    return Part(
+        "database",
+        "down",
+        "The database does not answer.",
+        "Check that the data folder exists, is writable and its disk is not full.",
+    )
+
+
+def _database_words(facts: workload.Workload) -> str:
+    size = f", {facts.bytes / MEBIBYTE:,.1f} MB" if facts.bytes else ""
+    return f"The database answers: schema {facts.schema}{size}."
+
+
+def _search(facts: workload.Workload) -> Part:
+    if facts.unembedded_failed:
+        return Part(
+            "search",
+            "degraded",
+            f"{facts.unembedded_failed:,} of {facts.files:,} files are found by their words only.",
+            "When the embedding model works again, try these files again in Files, or restart "
+            "the studio.",
+        )
+    if facts.waiting_chunks:
+        return Part(
+            "search",
+            "ok",
+            f"{facts.waiting_chunks:,} of {facts.chunks:,} passages wait for search by meaning; "
+            "their words are found already.",
+        )
+    return Part("search", "ok", f"{facts.chunks:,} passages are found by words and by meaning.")
+
+
+def _jobs(facts: workload.Workload) -> Part:
+    words = f"{facts.jobs_running:,} at work, {facts.jobs_waiting:,} waiting"
+    if facts.jobs_stuck:
+        return Part("jobs", "degraded", f"{words}; nobody takes them up.", "Restart the studio.")
+    if facts.jobs_failed:
+        return Part(
+            "jobs",
+            "degraded",
+            f"{words}, {facts.jobs_failed:,} failed in the last day.",
+            "Files of the clone says what failed and why; the studio's log has the details.",
+        )
+    return Part("jobs", "ok", f"{words}.")

@@ -117,6 +117,22 @@ class JobQueue:
         event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
         return job.id
 
+    def hurry(self, session: Session, kind: str) -> None:
+        """Let the waiting jobs of a kind begin at once, in the caller's transaction.
+
+        Their reason to wait, a service that failed, may be gone.
+        """
+        session.execute(
+            update(Job)
+            .where(
+                col(Job.kind) == kind,
+                col(Job.state) == "queued",
+                col(Job.run_after) > utc_now(),
+            )
+            .values(run_after=utc_now(), updated_at=utc_now())
+        )
+        event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
+
     def cancel(self, session: Session, subject_id: str) -> None:
         """Cancel every job about `subject_id`, in the caller's transaction."""
         session.execute(

@@ -18,6 +18,10 @@ def studio_secret(settings: Settings) -> bytes:
         return settings.secret_key.get_secret_value().encode()
     path = settings.data_dir / SECRET_FILE
     try:
+        return path.read_bytes().strip()
+    except FileNotFoundError:
+        pass
+    try:
         return _made(path)
     except FileExistsError:
         return path.read_bytes().strip()

@@ -87,6 +87,7 @@ def _pages(shell: ShellState) -> list[FoundRow]:
         ("Chat", shell.chat_href),
         ("Files", shell.files_href),
         ("Settings", "/settings"),
+        ("Health", "/health"),
     ]
     return [
         FoundRow(title, "page", "", title, "", href)

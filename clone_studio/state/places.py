@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 HOME = "/clones"
 _WITH_CLONE = ("chat", "files")
-_KINDS = ("clones", *_WITH_CLONE, "settings")
+_KINDS = ("clones", *_WITH_CLONE, "settings", "health")
 _REF = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,79})")
 
 

@@ -1,4 +1,4 @@
-"""The Settings page: the account, where it is signed in, and the health of the studio."""
+"""Settings, the part that everybody has: the account and where it is signed in."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,13 +8,10 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import Conflict, InvalidInput, StudioError
 from clone_studio.services.account import SessionRow as StoredSession
-from clone_studio.state.base import Reaction, StudioState
+from clone_studio.state.base import StudioState
 from clone_studio.state.browsers import browser_name
 from clone_studio.state.clone_rows import ago, exactly
 from clone_studio.state.shell import ShellState
-
-TONES = {"ok": "success", "degraded": "warning"}
-STATUS_WORDS = {"ok": "Works", "degraded": "Reduced"}
 
 
 @dataclass(frozen=True)
@@ -26,18 +23,6 @@ class PlaceRow:
     seen: str = ""
     seen_exact: str = ""
     is_here: bool = False
-
-
-@dataclass(frozen=True)
-class PartRow:
-    """One part of the studio and how it is."""
-
-    key: str = ""
-    name: str = ""
-    words: str = ""
-    tone: str = "neutral"
-    detail: str = ""
-    fix: str = ""
 
 
 class SettingsState(StudioState):
@@ -54,64 +39,26 @@ class SettingsState(StudioState):
     password_key: int = 0
     places: list[PlaceRow] = []
     session_hours: int = 24
-    parts: list[PartRow] = []
-    health_problem: str = ""
-    health_ready: bool = False
     everywhere_open: bool = False
-    answers_by: str = ""
-    meaning_by: str = ""
 
     @rx.event
-    async def open(self) -> Reaction:
+    async def open(self) -> None:
         """Read the account, for the page or to try again."""
         try:
             user = await asyncio.to_thread(services().account.user_for, self._user_id)
             await self._read_places()
         except StudioError as error:
             self.problem = error.detail
-            return None
+            return
         self.name, self.email, self.has_password = user.name, user.email, user.has_password
         self.account_key = f"{user.id}-{user.name}-{user.email}"
         self.account_errors, self.password_errors, self.problem = {}, {}, ""
-        self._read_models()
         self.ready = True
-        return SettingsState.check
-
-    def _read_models(self) -> None:
-        studio = services()
-        quoting = studio.llm.kind == "quotes"
-        self.answers_by = "Quotes only, no model" if quoting else studio.llm.default_model
-        self.meaning_by = studio.embedder.model
 
     async def _read_places(self) -> None:
         rows = await asyncio.to_thread(services().account.sessions_for, self._user_id)
         self.session_hours = services().settings.session_hours
         self.places = [_place_row(row, self._session_id) for row in rows]
-
-    @rx.event(background=True)
-    async def check(self) -> None:
-        """Look after every part; some ask a service, so the page does not wait for it."""
-        async with self:
-            self.health_problem = ""
-        try:
-            report = await asyncio.to_thread(services().health.report)
-        except StudioError as error:
-            async with self:
-                self.health_problem = error.detail
-            return
-        rows = [
-            PartRow(
-                key=part.name,
-                name=part.name.replace("_", " ").capitalize(),
-                words=STATUS_WORDS.get(part.status, "Does not work"),
-                tone=TONES.get(part.status, "danger"),
-                detail=part.detail,
-                fix=part.fix,
-            )
-            for part in report.parts
-        ]
-        async with self:
-            self.parts, self.health_ready = rows, True
 
     @rx.event
     async def save_account(self, form: dict[str, str]) -> None:

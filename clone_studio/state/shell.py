@@ -85,13 +85,13 @@ class ShellState(StudioState):
 
     def _name_model(self, active: PersonaInfo | None) -> None:
         """Say which model answers, or that answers are quotes."""
-        settings = services().settings
-        if settings.uses_openai_llm:
-            self.model = (active.model if active else "") or settings.chat_model
-            self.model_note = "The model that writes the answers"
-        else:
+        llm = services().llm
+        if llm.kind == "quotes":
             self.model = "Quotes only"
             self.model_note = "No model is set, so answers are quotes from your files"
+        else:
+            self.model = (active.model if active else "") or llm.default_model
+            self.model_note = "The model that writes the answers"
 
     async def _refresh(self) -> None:
         """Read the clones again after one of them changed on this page."""
@@ -105,7 +105,7 @@ class ShellState(StudioState):
                 return
             self._health_checked = time.monotonic()
         try:
-            report = await asyncio.to_thread(services().health.report)
+            report = await services().health.report()
         except StudioError as error:
             words, tone = error.detail, "danger"
         else:
@@ -167,7 +167,7 @@ def _health_words(statuses: list[str]) -> tuple[str, str]:
     failed = sum(status not in {"ok", "degraded"} for status in statuses)
     degraded = sum(status == "degraded" for status in statuses)
     if failed:
-        return f"{failed} of {len(statuses)} parts do not work. Open Settings to see why.", "danger"
+        return f"{failed} of {len(statuses)} parts do not work. Open Health to see why.", "danger"
     if degraded:
         return f"{degraded} of {len(statuses)} parts work in a reduced way.", "warning"
     return "All parts work", "success"

@@ -1,6 +1,7 @@
-"""What every embedder keeps to, the vendor's and its local twin."""
+"""What every embedder keeps to: the vendor's, its local twin, and a switch to both."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +10,24 @@ import pytest
 from clone_studio.providers.embeddings.local import LocalEmbedder
 from clone_studio.providers.embeddings.openai import OpenAIEmbedder
 from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.services.switching import SwitchedEmbedder
 from tests.knowledge.tiny_model import write_model
 from tests.servers.openai_server import OpenAIServer
 
 
-@pytest.fixture(params=["local", "openai"])
+@pytest.fixture(params=["local", "openai", "switched local", "switched openai"])
 def embedder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
-    if request.param == "local":
-        write_model(tmp_path / "all-MiniLM-L6-v2")
-        local = LocalEmbedder(tmp_path)
-        yield local
-        local.close()
-        return
-    with OpenAIServer().running() as server:
-        yield OpenAIEmbedder(
-            api_key="sk-test", base_url=server.address, model="text-embedding-3-small"
-        )
+    with ExitStack() as stack:
+        if "local" in request.param:
+            write_model(tmp_path / "all-MiniLM-L6-v2")
+            made: Embedder = LocalEmbedder(tmp_path)
+        else:
+            server = stack.enter_context(OpenAIServer().running())
+            made = OpenAIEmbedder(
+                api_key="sk-test", base_url=server.address, model="text-embedding-3-small"
+            )
+        yield SwitchedEmbedder(lambda: made) if "switched" in request.param else made
+        made.close()
 
 
 def test_vectors_have_unit_length_and_the_size_it_says(embedder: Embedder) -> None:

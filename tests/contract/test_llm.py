@@ -1,4 +1,4 @@
-"""What every language model keeps to, the vendor's and its local twin."""
+"""What every language model keeps to: the vendor's, its local twin, and a switch to both."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -8,6 +8,7 @@ import pytest
 
 from clone_studio.providers.llm.protocol import LanguageModel, Quote, TextDelta
 from clone_studio.providers.llm.quotes import QuotesModel
+from clone_studio.services.switching import SwitchedModel
 from tests.servers.local_model import local_model
 from tests.servers.models import model_at, request_of, whole
 from tests.servers.openai_server import OpenAIServer
@@ -15,15 +16,15 @@ from tests.servers.openai_server import OpenAIServer
 QUOTES = (Quote(2, "Temperance: eat not to dullness.", 2.0), Quote(1, "Silence is a virtue.", 1.0))
 
 
-@pytest.fixture(params=["openai", "local", "quotes"])
+@pytest.fixture(params=["openai", "local", "quotes", "switched openai", "switched quotes"])
 async def model(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LanguageModel]:
     with OpenAIServer().running() as server:
-        made = {
-            "openai": lambda: model_at(server),
-            "local": lambda: local_model(tmp_path),
-            "quotes": QuotesModel,
-        }[request.param]()
-        yield made
+        made: LanguageModel = QuotesModel()
+        if "openai" in request.param:
+            made = model_at(server)
+        elif request.param == "local":
+            made = local_model(tmp_path)
+        yield SwitchedModel(lambda: made) if "switched" in request.param else made
         await made.close()
 
 

@@ -84,7 +84,7 @@ async def test_pages_are_accessible(visits: Visits, served: ServedStudio, path: 
         assert await faults(page) == []
 
 
-@pytest.mark.parametrize("path", ["/clones", "/clones/new", "/settings"])
+@pytest.mark.parametrize("path", ["/clones", "/clones/new", "/settings", "/health"])
 async def test_a_phone_needs_no_sideways_scrolling(visits: Visits, served: ServedStudio, path: str):
     async with visits.visit(served, viewport=PHONE, has_touch=True) as page:
         await page.goto(path)

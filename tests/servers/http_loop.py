@@ -47,8 +47,13 @@ class Reply:
 
     def start_events(self) -> None:
         """Begin a stream of server-sent events."""
+        self.start("text/event-stream")
+
+    def start(self, media_type: str, **headers: str) -> None:
+        """Begin an answer that is sent piece by piece."""
         self.chunked = True
-        self._head(200, "text/event-stream", {"transfer-encoding": "chunked"})
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._head(200, media_type, {"transfer-encoding": "chunked", **extra})
 
     async def event(self, data: str) -> None:
         """Send one event.
@@ -56,9 +61,16 @@ class Reply:
         Raises:
             ConnectionError: The client has gone.
         """
+        await self.piece(f"data: {data}\n\n".encode())
+
+    async def piece(self, piece: bytes) -> None:
+        """Send the next piece of an answer that was begun.
+
+        Raises:
+            ConnectionError: The client has gone.
+        """
         if self.gone.is_set():
             raise ConnectionResetError
-        piece = f"data: {data}\n\n".encode()
         self._writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
         await self._writer.drain()
 

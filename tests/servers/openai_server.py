@@ -45,7 +45,8 @@ class Behaviour:
     `mode` is normal, hang (silent for ever), stall (silent after half of the text), cut
     (connection dropped after half), short (stream ends early without a finish reason), error
     (an error event after half), garbage (a broken event after half), html, refusal, filter,
-    filter_empty, empty, length, echo (repeats the system text) or a key of `FAILURES`.
+    filter_empty, empty, length, echo (repeats the system text), repeat_401 or repeat_400 (an
+    error that repeats the key it was sent) or a key of `FAILURES`.
     """
 
     mode: str = "normal"
@@ -93,8 +94,8 @@ class OpenAIServer:
         else:
             await route(request, reply)
 
-    async def _models(self, _request: Request, reply: Reply) -> None:
-        if await self._refused(self.behaviour, reply):
+    async def _models(self, request: Request, reply: Reply) -> None:
+        if await self._refused(self.behaviour, request, reply):
             return
         items = [
             {"id": name, "object": "model", "created": 1, "owned_by": "stand-in"}
@@ -104,7 +105,7 @@ class OpenAIServer:
         await reply.json(200, {"object": "list", "data": items})
 
     async def _embeddings(self, request: Request, reply: Reply) -> None:
-        if await self._refused(self.behaviour, reply):
+        if await self._refused(self.behaviour, request, reply):
             return
         texts = request.body["input"]
         texts = [texts] if isinstance(texts, str) else texts
@@ -127,7 +128,7 @@ class OpenAIServer:
 
     async def _chat(self, request: Request, reply: Reply) -> None:
         how = self.script.pop(0) if self.script else self.behaviour
-        if await self._refused(how, reply) or await _unsupported(how, request.body, reply):
+        if await self._refused(how, request, reply) or await _unsupported(how, request.body, reply):
             return
         if how.mode == "hang":
             await self._wait_for_client(reply)
@@ -142,8 +143,12 @@ class OpenAIServer:
         else:
             await reply.json(200, _completion(how, request.body))
 
-    async def _refused(self, how: Behaviour, reply: Reply) -> bool:
-        if how.mode == "html":
+    async def _refused(self, how: Behaviour, request: Request, reply: Reply) -> bool:
+        if how.mode.startswith("repeat_"):
+            sent = request.headers.get("authorization", "")
+            error = {"message": f"You sent {sent}, which is wrong.", "type": None, "code": None}
+            await reply.json(int(how.mode.removeprefix("repeat_")), {"error": error})
+        elif how.mode == "html":
             page = b"<html><body><h1>502 Bad Gateway</h1><p>nginx secret-upstream</p></body></html>"
             await reply.whole(502, page, "text/html")
         elif how.mode in FAILURES:

@@ -1,10 +1,29 @@
+import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import pytest
 
 from clone_studio.bootstrap import Services
-from clone_studio.errors import ModelMissing
+from clone_studio.db import utc_now
+from clone_studio.errors import ModelMissing, ProviderDown
+from clone_studio.models import Job, Persona, StoredFile, User
 from clone_studio.providers.embeddings.protocol import Vectors
-from clone_studio.services.health import CHECK_SECONDS, Health, HealthService, Part
+from clone_studio.providers.llm.openai import OpenAIModel
+from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.services.audit import AuditService
+from clone_studio.services.health import (
+    AGAIN_SECONDS,
+    CHECK_SECONDS,
+    Health,
+    HealthService,
+    Part,
+)
+from clone_studio.services.stored_settings import StoredSettings
+from clone_studio.services.workload import STUCK_AFTER
+from tests.chat_world import PacedModel
+from tests.servers.models import KEY, model_at
+from tests.servers.openai_server import OpenAIServer
 
 
 class Meaning:
@@ -27,6 +46,27 @@ class Meaning:
             raise ModelMissing("The model has not been fetched.")
         return "It works."
 
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Asked(PacedModel):
+    """A language model that counts how often it was asked, and may not answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks = 0
+        self.down = False
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def check(self) -> str:
+        self.checks += 1
+        await self.free.wait()
+        if self.down:
+            raise ProviderDown("The server cannot be reached.")
+        return "It answers."
+
 
 class Clock:
     now = 0.0
@@ -35,48 +75,206 @@ class Clock:
         return self.now
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def meaning() -> Meaning:
+    return Meaning()
+
+
+@pytest.fixture
+def llm() -> Asked:
+    return Asked()
+
+
+@pytest.fixture
+async def health(
+    studio: Services, llm: Asked, meaning: Meaning, clock: Clock
+) -> AsyncIterator[HealthService]:
+    made = service(studio, llm, meaning, clock)
+    yield made
+    await made.close()
+
+
+def service(studio: Services, llm: LanguageModel, meaning: Meaning, clock: Clock) -> HealthService:
+    return HealthService(
+        studio.stored, studio.database, llm=llm, embedder=meaning, clock=clock, deadline=0.2
+    )
+
+
 def part(health: Health, name: str) -> Part:
     return next(one for one in health.parts if one.name == name)
 
 
-def service(studio: Services, meaning: Meaning, clock: Clock) -> HealthService:
-    return HealthService(
-        studio.settings, studio.database, llm=studio.llm, embedder=meaning, clock=clock
-    )
+async def test_all_is_well(health: HealthService) -> None:
+    report = await health.report()
+    assert report.status == "ok"
+    assert [one.name for one in report.parts] == [
+        "database",
+        "language model",
+        "embedding model",
+        "search",
+        "jobs",
+        "disk",
+    ]
+    assert {one.status for one in report.parts} == {"ok"}
+    assert "schema 0" in part(report, "database").detail
+    assert part(report, "language model").detail == "It answers."
 
 
-def test_all_is_well(studio: Services) -> None:
-    health = service(studio, Meaning(), Clock()).report()
-    assert health.status == "ok"
-    assert {one.status for one in health.parts} == {"ok"}
-    assert "quotes" in part(health, "language model").detail
+async def test_without_a_model_it_says_how_to_have_one(studio: Services) -> None:
+    found = part(await studio.health.report(), "language model")
+    assert found.status == "ok"
+    assert "quotes" in found.detail and "Settings" in found.fix
 
 
-def test_a_missing_model_is_said_with_its_repair_and_checked_again_later(
-    studio: Services,
+async def test_a_missing_model_is_said_with_its_repair_and_checked_again_later(
+    health: HealthService, meaning: Meaning, clock: Clock
 ) -> None:
-    meaning, clock = Meaning(), Clock()
     meaning.missing = True
-    health = service(studio, meaning, clock)
-    found = part(health.report(), "embedding model")
-    assert (found.status, health.report().status) == ("degraded", "degraded")
+    report = await health.report()
+    found = part(report, "embedding model")
+    assert (found.status, report.status) == ("degraded", "degraded")
     assert "has not been fetched" in found.detail
     assert "./studio models install" in found.fix
     meaning.missing = False
-    assert part(health.report(), "embedding model").status == "degraded"
+    assert part(await health.report(), "embedding model").status == "degraded"
     assert meaning.checks == 1
     clock.now += CHECK_SECONDS
-    assert health.report().status == "ok"
+    assert (await health.report()).status == "ok"
 
 
-def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path) -> None:
+async def test_the_language_model_is_asked_once_a_minute_for_everybody(
+    health: HealthService, llm: Asked, clock: Clock
+) -> None:
+    llm.down = True
+    reports = await asyncio.gather(*(health.report() for _ in range(20)))
+    assert llm.checks == 1
+    assert {part(one, "language model").status for one in reports} == {"degraded"}
+    assert "cannot be reached" in part(reports[0], "language model").detail
+    llm.down = False
+    clock.now += AGAIN_SECONDS
+    assert part(await health.report(), "language model").status == "degraded"
+    assert part(await health.report(again=True), "language model").status == "ok"
+    assert part(await health.report(again=True), "language model").status == "ok"
+    assert llm.checks == 2
+
+
+async def test_a_model_that_does_not_answer_delays_nobody_and_is_shown_when_it_does(
+    health: HealthService, llm: Asked, clock: Clock
+) -> None:
+    llm.free.clear()
+    async with asyncio.timeout(5):
+        found = part(await health.report(), "language model")
+    assert found.status == "degraded"
+    assert "No answer came" in found.detail and found.fix
+    clock.now += CHECK_SECONDS
+    await health.report()
+    assert llm.checks == 1, "the first question still stands"
+    llm.free.set()
+    assert part(await health.report(), "language model").detail == "It answers."
+
+
+async def test_another_model_is_asked_at_once(
+    studio: Services, health: HealthService, llm: Asked
+) -> None:
+    studio.auth.ensure_owner()
+    await health.report()
+    with studio.database.read() as session:
+        owner = session.exec(User.__table__.select()).one().id
+    studio.stored.change(owner, {"STUDIO_CHAT_MODEL": "llama3.2"})
+    await health.report()
+    assert llm.checks == 2
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer().running() as running:
+        yield running
+
+
+async def test_a_refused_key_is_said_without_the_key(
+    studio: Services, server: OpenAIServer, meaning: Meaning, clock: Clock
+) -> None:
+    server.behaviour.mode = "401"
+    model: OpenAIModel = model_at(server)
+    health = service(studio, model, meaning, clock)
+    async with asyncio.timeout(20):
+        found = part(await health.report(), "language model")
+        while "No answer came" in found.detail:
+            found = part(await health.report(), "language model")
+    assert "does not accept the API key" in found.detail
+    assert KEY not in found.detail + found.fix
+    await health.close()
+    await model.close()
+
+
+async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm: Asked) -> None:
     gone = studio.settings.model_copy(update={"data_dir": tmp_path / "gone"})
+    stored = StoredSettings(studio.database, gone, audit=AuditService(studio.database))
     studio.database.dispose()
     shutil.rmtree(studio.settings.data_dir)
-    health = HealthService(
-        gone, studio.database, llm=studio.llm, embedder=Meaning(), clock=Clock()
+    health = await HealthService(
+        stored, studio.database, llm=llm, embedder=Meaning(), clock=Clock()
     ).report()
     assert health.status == "down"
     assert part(health, "database").status == "down"
     assert part(health, "disk").status == "down"
     assert all(one.fix for one in health.parts if one.status == "down")
+
+
+def put(studio: Services, *rows: object) -> None:
+    with studio.database.write() as session:
+        session.add(User(id="owner", email="ada@example.org"))
+        session.flush()
+        session.add(Persona(id="ben", user_id="owner", slug="ben", name="Ben"))
+        session.flush()
+        session.add_all(rows)
+
+
+def file(number: int, **values: object) -> StoredFile:
+    given = {
+        "id": f"file-{number}",
+        "persona_id": "ben",
+        "name": f"{number}.md",
+        "media_type": "text/markdown",
+        "size": 10,
+        "sha256": f"{number:064}",
+        "storage_key": str(number),
+        "state": "ready",
+        "chunk_count": 40,
+        "embedding": "done",
+    }
+    return StoredFile(**{**given, **values})
+
+
+async def test_what_waits_for_meaning_is_counted(studio: Services, health: HealthService) -> None:
+    waiting = {"embedding": "pending", "chunk_count": 1200}
+    put(studio, file(1), file(2, **waiting), file(3, state="failed", chunk_count=9))
+    found = part(await health.report(), "search")
+    assert found.status == "ok"
+    assert found.detail.startswith("1,200 of 1,240 passages wait")
+
+
+async def test_files_without_meaning_are_named(studio: Services, health: HealthService) -> None:
+    put(studio, file(1), file(2, embedding="failed"))
+    found = part(await health.report(), "search")
+    assert (found.status, found.detail[:12]) == ("degraded", "1 of 2 files")
+    assert found.fix
+
+
+async def test_failed_and_forgotten_jobs_are_said(studio: Services, health: HealthService) -> None:
+    put(studio, Job(kind="ingest", subject_id="1", state="failed"))
+    found = part(await health.report(), "jobs")
+    assert (found.status, "1 failed" in found.detail) == ("degraded", True)
+    old = utc_now() - 2 * STUCK_AFTER
+    with studio.database.write() as session:
+        session.add(Job(kind="ingest", subject_id="2", run_after=old))
+    found = part(await health.report(), "jobs")
+    assert "nobody takes them up" in found.detail
+    with studio.database.write() as session:
+        session.add(Job(kind="embed", subject_id="3", state="running"))
+    assert "nobody" not in part(await health.report(), "jobs").detail

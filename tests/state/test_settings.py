@@ -1,4 +1,4 @@
-"""Settings: the account, the password, the places where one is signed in, the health."""
+"""Settings: the account, the password, the places where one is signed in."""
 
 import pytest
 
@@ -79,10 +79,3 @@ async def test_another_place_can_be_signed_out(
 async def test_somebody_elses_session_cannot_be_ended(tab: Tab) -> None:
     await tab.send(SettingsState.end_session, session_id="somebody else's")
     assert len(tab.value(SettingsState, "places")) == 1
-
-
-async def test_every_part_says_how_it_is(tab: Tab) -> None:
-    parts = {row.key: row for row in tab.value(SettingsState, "parts")}
-    assert parts["database"].words == "Works"
-    assert all(row.detail for row in parts.values())
-    assert all(row.fix for row in parts.values() if row.tone != "success")

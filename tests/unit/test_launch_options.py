@@ -1,4 +1,4 @@
-"""The launcher reads its four settings where the studio reads them."""
+"""The launcher reads its few settings where the studio reads them."""
 
 from pathlib import Path
 
@@ -43,6 +43,22 @@ def test_a_relative_folder_lies_in_the_project() -> None:
 
 def test_an_empty_variable_counts_as_not_given() -> None:
     assert parse(["up"], {"STUDIO_PORT": ""}).port == 3000
+
+
+@pytest.mark.parametrize(
+    ("environ", "speaks"),
+    [
+        ({}, True),
+        ({"ELEVENLABS_API_KEY": "sk"}, False),
+        ({"ELEVENLABS_API_KEY": "sk", "STUDIO_SPEECH": "local"}, True),
+        ({"STUDIO_SPEECH": "elevenlabs"}, False),
+        ({"STUDIO_SPEECH": "off"}, False),
+    ],
+)
+def test_the_speech_model_is_fetched_where_it_will_speak(
+    environ: dict[str, str], speaks: bool
+) -> None:
+    assert parse(["up"], environ).speaks_locally == speaks
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "3000.5"])

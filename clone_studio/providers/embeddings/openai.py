@@ -97,6 +97,13 @@ class OpenAIEmbedder:
         self.embed_query("Does the service answer?")
         return f"The embedding model {self._model} answers."
 
+    def close(self) -> None:
+        """Close the connections, when there are any."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
     def _request(self, texts: Sequence[str], seconds: float, *, retries: int) -> Vectors:
         """Ask once, and again after a pause while that may help.
 

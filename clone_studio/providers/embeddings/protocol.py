@@ -37,3 +37,7 @@ class Embedder(Protocol):
     def check(self) -> str:
         """Return one sentence saying that the embedder works, or raise `ProviderError`."""
         ...
+
+    def close(self) -> None:
+        """Give back what is held: connections, child processes."""
+        ...

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from clone_studio.errors import ProviderError, ProviderRefused
 from clone_studio.providers.llm.openai_models import DROPPABLE, UNSUPPORTED_CODES, parameters
@@ -54,6 +53,7 @@ class OpenAIModel:
         self._key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
         self._url = (settings.openai_base_url or "").strip() or OPENAI_URL
         self._model = settings.chat_model
+        self._place = settings.openai_place
         self._timeout = settings.llm_timeout_seconds
         self._refused: dict[str, frozenset[str]] = {}
         self._streams = 0
@@ -66,8 +66,7 @@ class OpenAIModel:
     @property
     def place(self) -> str:
         """Host (and port) of the server, for people; never the path or credentials."""
-        parts = urlsplit(self._url)
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        return self._place
 
     @cached_property
     def _client(self) -> "AsyncOpenAI":
@@ -77,8 +76,8 @@ class OpenAIModel:
 
         if not self._key and self._url == OPENAI_URL:
             raise ProviderRefused(
-                "There is no OpenAI key. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of "
-                "your own, and start the studio again."
+                "There is no OpenAI key. Enter one in Settings, under Keys and services, or the "
+                "address of a server of your own (OPENAI_API_KEY, OPENAI_BASE_URL)."
             )
         return AsyncOpenAI(
             api_key=self._key or NO_KEY,
@@ -104,7 +103,7 @@ class OpenAIModel:
             translated,
         )
 
-        reading = _Reading(model, self.place)
+        reading = _Reading(model, self.place, self._key)
         self._streams += 1
         try:
             async with AsyncExitStack() as stack:
@@ -121,7 +120,7 @@ class OpenAIModel:
             logger.warning("Stream of %s at %s failed: %s", model, self.place, type(error).__name__)
             if reading.has_text:
                 raise interrupted(error) from error
-            raise translated(error, model, self.place) from error
+            raise translated(error, model, self.place, self._key) from error
         finally:
             self._streams -= 1
 
@@ -200,7 +199,7 @@ class OpenAIModel:
         try:
             page = await client.models.list(timeout=min(self._timeout, LIST_SECONDS))
         except FAILURES as error:
-            raise translated(error, self._model, self.place) from error
+            raise translated(error, self._model, self.place, self._key) from error
         # What is not JSON comes back from the SDK as text.
         found = getattr(page, "data", None)
         if not isinstance(found, list):
@@ -221,9 +220,10 @@ class OpenAIModel:
 class _Reading:
     """What one stream has said so far."""
 
-    def __init__(self, model: str, place: str) -> None:
+    def __init__(self, model: str, place: str, key: str) -> None:
         self._model = model
         self._place = place
+        self._key = key
         self._reason = ""
         self._usage: Mapping[str, Any] = {}
         self.has_text = False
@@ -288,5 +288,6 @@ class _Reading:
     def _error(self, error: object) -> ProviderError:
         from clone_studio.providers.llm.openai_errors import interrupted, of_event
 
-        found = of_event(error if isinstance(error, Mapping) else {}, self._model, self._place)
+        said = error if isinstance(error, Mapping) else {}
+        found = of_event(said, self._model, self._place, self._key)
         return interrupted(found) if self.has_text else found

@@ -32,13 +32,14 @@ _TRY_AGAIN = "Try again in a moment."
 _WORDS_LIMIT = 200
 
 
-def translated(error: Exception, model: str, place: str) -> ProviderError:
+def translated(error: Exception, model: str, place: str, key: str = "") -> ProviderError:
     """Return `error`, raised before any text arrived, as one of the studio's errors.
 
     Args:
         error: One of `FAILURES`.
         model: The model that was asked.
         place: Host and port of the server, for the sentence.
+        key: What must not be repeated, should the server do so.
     """
     if isinstance(error, APITimeoutError | httpx2.TimeoutException):
         return ProviderTimeout(
@@ -46,7 +47,7 @@ def translated(error: Exception, model: str, place: str) -> ProviderError:
             + _TRY_AGAIN
         )
     if isinstance(error, APIStatusError):
-        return _of_status(error, model, place)
+        return _of_status(error, model, place, key)
     if isinstance(error, APIConnectionError | httpx2.TransportError | httpx2.StreamError):
         return ProviderDown(
             f"The language model server at {place} cannot be reached. "
@@ -55,8 +56,8 @@ def translated(error: Exception, model: str, place: str) -> ProviderError:
     return ProviderDown(f"The language model at {place} sent an answer that cannot be read.")
 
 
-def of_event(error: Mapping[str, Any], model: str, place: str) -> ProviderError:
-    """Return an error that the server sent as an event of the stream."""
+def of_event(error: Mapping[str, Any], model: str, place: str, key: str = "") -> ProviderError:
+    """Return an error that the server sent as an event of the stream; arguments as above."""
     code = str(error.get("code") or error.get("type") or "")
     if code in QUOTA_CODES:
         return _quota(place)
@@ -64,7 +65,7 @@ def of_event(error: Mapping[str, Any], model: str, place: str) -> ProviderError:
         return _rate_limit(place)
     if code in OVERLOADED_CODES or not code:
         return _overloaded(place)
-    return ProviderRefused(_refusal(error.get("message"), model, place))
+    return ProviderRefused(_refusal(error.get("message"), model, place, key))
 
 
 def interrupted(error: Exception | None) -> ProviderInterrupted:
@@ -105,7 +106,7 @@ def _code(error: APIStatusError) -> str:
     return str(error.code or error.type or "")
 
 
-def _of_status(error: APIStatusError, model: str, place: str) -> ProviderError:
+def _of_status(error: APIStatusError, model: str, place: str, key: str) -> ProviderError:
     code, status = _code(error), error.status_code
     if code in QUOTA_CODES or status == 402:
         return _quota(place)
@@ -121,12 +122,12 @@ def _of_status(error: APIStatusError, model: str, place: str) -> ProviderError:
         )
     sentences = {
         401: f"The language model server at {place} does not accept the API key. "
-        "Check OPENAI_API_KEY and start the studio again.",
+        "Check OPENAI_API_KEY; the owner can enter it anew in Settings.",
         403: f"The API key may not use the model {model} at {place}. "
         "Choose another model, or ask the key's owner for access.",
         404: _not_found(code, model, place),
     }
-    return ProviderRefused(sentences.get(status) or _refusal(_message(error), model, place))
+    return ProviderRefused(sentences.get(status) or _refusal(_message(error), model, place, key))
 
 
 def _not_found(code: str, model: str, place: str) -> str:
@@ -160,8 +161,10 @@ def _overloaded(place: str) -> ProviderError:
     return ProviderDown(f"The language model service at {place} has a problem. {_TRY_AGAIN}")
 
 
-def _refusal(message: object, model: str, place: str) -> str:
+def _refusal(message: object, model: str, place: str, key: str) -> str:
     said = " ".join(str(message or "").split())
+    # Before it is cut: half a key would not be found any more.
+    said = said.replace(key, "…") if key else said
     words = f" It said: {said[:_WORDS_LIMIT]}" if said else ""
     return f"The language model {model} at {place} did not accept the request.{words}"
 

@@ -101,3 +101,7 @@ class LanguageModel(Protocol):
     async def check(self) -> str:
         """Return one sentence saying that the model answers, or raise `ProviderError`."""
         ...
+
+    async def close(self) -> None:
+        """Give back what is held: connections, child processes."""
+        ...

@@ -70,14 +70,16 @@ class Child:
         return self._process.wait()
 
 
-def become_child(*, memory_bytes: int = 0, cpu_seconds: int = 0) -> BinaryIO:
+def become_child(
+    *, memory_bytes: int = 0, cpu_seconds: int = 0, niceness: int = NICENESS
+) -> BinaryIO:
     """Lower this process's priority, bound what it may use, and return its real output.
 
     Standard output is pointed elsewhere afterwards, so that no library can write between
     the messages.
     """
     with suppress(OSError):
-        os.nice(NICENESS)
+        os.nice(niceness)
     _bound(memory_bytes, cpu_seconds)
     output = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)

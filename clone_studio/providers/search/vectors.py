@@ -23,7 +23,7 @@ from clone_studio.models import ChunkVector
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.protocol import Hit
 
-CANDIDATES = 400
+CANDIDATES = 200
 # Signs kept in memory, all personas together; the ones used longest ago go first.
 MEMORY_BYTES = 256 * 1024 * 1024
 _LOAD_ROWS = 4096
@@ -119,8 +119,12 @@ class VectorIndex:
             candidates = _nearest(known, query)
             if not candidates:
                 return []
-            rows = session.connection().execute(_FULL, {"ids": json.dumps(candidates)}).all()
-            own = [(chunk_id, vector) for owner, chunk_id, vector in rows if owner == persona_id]
+            rows = session.connection().execute(_FULL, {"ids": json.dumps(candidates)})
+            own = [
+                (chunk_id, vector)
+                for owner, chunk_id, vector in rows
+                if owner == persona_id and len(vector) == query.size * 4
+            ]
             ranked = _ranked(own, query)
             return _served(session, ranked, limit)
 
@@ -191,7 +195,6 @@ def _nearest(known: _Signs, query: Vectors) -> list[int]:
 
 def _ranked(rows: list[tuple[str, bytes]], query: Vectors) -> list[Hit]:
     """Return the chunks of the rows by the cosine of their best window, best first."""
-    rows = [row for row in rows if len(row[1]) == query.size * 4]
     if not rows:
         return []
     full = np.frombuffer(b"".join(vector for _, vector in rows), "<f4").reshape(len(rows), -1)

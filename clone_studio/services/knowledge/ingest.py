@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
 from clone_studio.errors import DocumentError, ProviderError, StudioError
 from clone_studio.models import Chunk, ChunkVector, StoredFile
-from clone_studio.providers.embeddings.protocol import Embedder, Vectors
+from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.search.segment import Segment
@@ -23,6 +24,7 @@ from clone_studio.services.jobs import JobAgain, JobLost, JobQueue, RunningJob, 
 from clone_studio.services.knowledge import chunk
 from clone_studio.services.knowledge.parsing import End, Part, parse
 from clone_studio.services.knowledge.shelf import Shelf, bump_revision, set_columns
+from clone_studio.services.switching import held_embedder
 
 logger = logging.getLogger(__name__)
 
@@ -141,45 +143,52 @@ class Ingester:
             JobAgain: The file had its turn and is not through.
             ProviderError: The embedder failed; what is done stays done.
         """
+        with held_embedder(self._embedder) as embedder:
+            self._embed_all(job, embedder)
+            if self._is_exchanged(embedder):
+                # Nobody queues a file that is being embedded: what it lacks now is seen here.
+                self.resume()
+
+    def _embed_all(self, job: RunningJob, embedder: Embedder) -> None:
         size, after, turn_ends = FIRST_BATCH, -1, time.monotonic() + TURN_SECONDS
         self._shelf.change(job, embedding="running", embedding_error=None)
-        while chunks := self._without_vectors(job.subject_id, after, size):
+        while chunks := self._without_vectors(embedder.model, job.subject_id, after, size):
             if job.stopped.is_set():
                 raise JobLost("The worker stops.")
-            if time.monotonic() > turn_ends:
+            if time.monotonic() > turn_ends or self._is_exchanged(embedder):
                 raise JobAgain("Others get a turn.")
             began = time.monotonic()
-            self._embed_batch(job, chunks)
+            self._embed_batch(job, embedder, chunks)
             after = chunks[-1].position
             if time.monotonic() - began < BATCH_SECONDS / 2:
                 size = min(LARGEST_BATCH, size * 2)
         self._shelf.change(job, embedding="done", stage="")
 
-    def _embed_batch(self, job: RunningJob, chunks: Sequence[Chunk]) -> None:
+    def _is_exchanged(self, embedder: Embedder) -> bool:
+        return self._embedder.model != embedder.model
+
+    def _embed_batch(self, job: RunningJob, embedder: Embedder, chunks: Sequence[Chunk]) -> None:
         texts: list[str] = []
         windows: list[tuple[str, int]] = []
         for row in chunks:
             for number, text in enumerate(chunk.windows(row.text)):
                 windows.append((row.id, number))
                 texts.append(f"{row.heading}\n{text}" if row.heading else text)
-        vectors = self._checked(self._embedder.embed_passages(texts), len(texts))
-        with self._shelf.writing(job) as (session, file):
-            model = self._embedder.model
-            self._index.add_vectors(session, file.persona_id, model, windows, vectors)
-            bump_revision(session, file.persona_id)
-
-    def _checked(self, vectors: Vectors, count: int) -> Vectors:
-        if vectors.shape != (count, self._embedder.dimension) or not np.isfinite(vectors).all():
+        vectors = embedder.embed_passages(texts)
+        if vectors.shape != (len(texts), embedder.dimension) or not np.isfinite(vectors).all():
             raise ProviderError(
                 "The embedding service answered with vectors of another size than asked for. "
                 "Check the embedding model in the settings."
             )
-        return vectors
+        with self._shelf.writing(job) as (session, file):
+            model = embedder.model
+            self._index.add_vectors(session, file.persona_id, model, windows, vectors)
+            bump_revision(session, file.persona_id)
 
-    def _without_vectors(self, file_id: str, after: int, limit: int) -> list[Chunk]:
+    def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
         done = (
             select(ChunkVector.id)
-            .where(ChunkVector.chunk_id == Chunk.id, ChunkVector.model == self._embedder.model)
+            .where(ChunkVector.chunk_id == Chunk.id, ChunkVector.model == model)
             .exists()
         )
         query = (
@@ -194,8 +203,8 @@ class Ingester:
     def resume(self) -> int:
         """Queue embedding for ready files that lack vectors of the present model.
 
-        Needed after another model was chosen, or one that was missing arrived. Returns how
-        many files were queued.
+        Needed after another model was chosen, or one that was missing arrived. Files that wait
+        after a failure are tried at once. Returns how many files were queued.
         """
         done = select(ChunkVector.id).where(
             ChunkVector.chunk_id == Chunk.id, ChunkVector.model == self._embedder.model
@@ -213,7 +222,16 @@ class Ingester:
                 file.embedding, file.embedding_error = "pending", None
                 session.add(file)
                 self._jobs.enqueue(session, "embed", file.id, {})
+            self._jobs.hurry(session, "embed")
             return len(files)
+
+    def passages(self) -> int:
+        """Return how many passages another embedding model would have to embed."""
+        query = select(func.sum(StoredFile.chunk_count)).where(
+            col(StoredFile.state).in_(READY_STATES)
+        )
+        with self._database.read() as session:
+            return session.exec(query).one() or 0
 
     def give_up_embedding(self, job: RunningJob, error: StudioError) -> None:
         """Note that a ready file stays without search by meaning, and why."""

@@ -22,6 +22,7 @@ from clone_studio.services.knowledge.analyse import query_terms
 from clone_studio.services.knowledge.fuse import Ranked, fuse
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
+from clone_studio.services.switching import held_embedder
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Retriever:
         self._embedder = embedder
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
-        self._paused_until = 0.0
+        self._paused: tuple[Embedder, float] | None = None
 
     def retrieve(
         self,
@@ -66,12 +67,12 @@ class Retriever:
         recorder = spans or SpanRecorder()
         query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
         with recorder.span("retrieve.embed"):
-            vector = self._vector_of(query)
+            model, vector = self._vector_of(query)
         with recorder.span("retrieve.search"):
             by_word = self._index.keyword(persona_id, query_terms(query), POOL)
             by_meaning: list[Hit] = []
             if vector is not None:
-                by_meaning = self._index.vector(persona_id, self._embedder.model, vector, POOL)
+                by_meaning = self._index.vector(persona_id, model, vector, POOL)
         with recorder.span("retrieve.rerank"):
             # Some of the best may say the same: a page that stands twice, two editions.
             unseen = self._unseen(persona_id, by_word) if by_meaning else set()
@@ -122,32 +123,41 @@ class Retriever:
 
     def _likeness(self, persona_id: str, question: str) -> float | None:
         """Return the cosine of the nearest window, None where meaning does not serve."""
-        vector = self._vector_of(question[:QUERY_CHARS])
+        model, vector = self._vector_of(question[:QUERY_CHARS])
         if vector is None:
             return None
-        nearest = self._index.vector(persona_id, self._embedder.model, vector, 1)
+        nearest = self._index.vector(persona_id, model, vector, 1)
         return nearest[0].score if nearest else None
 
-    def _vector_of(self, query: str) -> Vectors | None:
-        """Return the query's vector, None while the embedder does not work."""
-        key = f"{self._embedder.model}\n{query}"
+    def _vector_of(self, query: str) -> tuple[str, Vectors | None]:
+        """Return the query's vector and its model; None while the embedder does not work."""
+        with held_embedder(self._embedder) as embedder:
+            return embedder.model, self._embedded(embedder, query)
+
+    def _embedded(self, embedder: Embedder, query: str) -> Vectors | None:
+        key = f"{embedder.model}\n{query}"
         with self._lock:
             if key in self._queries:
                 self._queries.move_to_end(key)
                 return self._queries[key]
-        if time.monotonic() < self._paused_until or not query.strip():
+        if self._is_paused(embedder) or not query.strip():
             return None
         try:
-            vector = self._embedder.embed_query(query)
+            vector = embedder.embed_query(query)
         except ProviderError as error:
             logger.warning("Questions are searched by words only: %s", error.detail)
-            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._paused = embedder, time.monotonic() + PAUSE_SECONDS
             return None
         with self._lock:
             self._queries[key] = vector
             while len(self._queries) > REMEMBERED_QUERIES:
                 self._queries.popitem(last=False)
         return vector
+
+    def _is_paused(self, embedder: Embedder) -> bool:
+        """Whether this embedder has failed a moment ago; another one is not held to it."""
+        paused = self._paused
+        return paused is not None and paused[0] is embedder and time.monotonic() < paused[1]
 
     def _unseen(self, persona_id: str, hits: Sequence[Hit]) -> set[str]:
         """Return those chunks whose files search by meaning does not serve in full."""

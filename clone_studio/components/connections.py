@@ -1,0 +1,244 @@
+"""The sections of Settings that only the owner has: keys and services, models."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import reflex as rx
+
+from clone_studio.components.buttons import button
+from clone_studio.components.fields import field, select, text_input
+from clone_studio.components.surfaces import status, status_of
+from clone_studio.settings import Settings
+
+KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+ANSWERS, CHAT_MODEL = "STUDIO_LLM", "STUDIO_CHAT_MODEL"
+EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
+NAMES_LIST = "chat-model-names"
+
+_ANSWERED_BY = {
+    "auto": "The model server when one is set, otherwise quotes",
+    "openai": "Always the model server",
+    "quotes": "Quotes only, no model",
+}
+_EMBEDDED_BY = {
+    "auto": "OpenAI's model when a key is set, otherwise this machine",
+    "openai": "Always the model server",
+    "local": "Always the model on this machine",
+}
+
+
+def openai_form(state: Any) -> rx.Component:
+    """Return address and key of the model server, with a test of what is typed.
+
+    The key is typed into the page and sent once: nothing of it comes back but a mask.
+    """
+    saved = rx.el.form(
+        _text(
+            state,
+            ADDRESS,
+            "Address",
+            "Empty means OpenAI itself. Any server that speaks OpenAI's protocol will do; the "
+            "key is sent there, and the address usually ends in /v1.",
+            placeholder="https://api.openai.com/v1",
+            type="url",
+            auto_complete="off",
+            spell_check=False,
+        ),
+        _key(state),
+        rx.cond(
+            state.settings[KEY].is_given & state.settings[ADDRESS].is_given,
+            rx.fragment(),
+            rx.el.div(button("Save connection", type="submit"), class_name="form-end"),
+        ),
+        on_submit=state.save_keys,
+        class_name="stack loose",
+        custom_attrs={"noValidate": True},
+        key=rx.Var.create("keys-") + state.form_key.to_string(),
+    )
+    return rx.el.div(rx.el.h3("OpenAI, or a server like it"), saved, class_name="stack loose")
+
+
+def _key(state: Any) -> rx.Component:
+    row, error = state.settings[KEY], state.errors[KEY].to(str)
+    has_field = ~row.is_set | state.replacing
+    control = rx.cond(
+        has_field,
+        text_input(
+            KEY,
+            error=error,
+            type="password",
+            # Not the password of the studio: a browser must neither offer nor keep one here.
+            auto_complete="new-password",
+            spell_check=False,
+            placeholder="sk-…",
+        ),
+        rx.el.code(rx.cond(row.shown, row.shown, "not readable"), class_name="key-mask"),
+    )
+    note = rx.cond(
+        row.is_given,
+        _given(KEY),
+        rx.cond(
+            row.problem,
+            row.problem,
+            "Kept encrypted. After saving, only its last four characters are shown.",
+        ),
+    )
+    return rx.el.div(
+        field(
+            "Key",
+            rx.el.div(control, _key_buttons(state, row), class_name="row key-row"),
+            name=KEY,
+            note=rx.el.span(note),
+            error=error,
+        ),
+        # Said aloud when it changes, so it is there before.
+        rx.el.div(
+            rx.cond(
+                state.test_words,
+                rx.el.div(status_of(state.test_words, state.test_tone), class_name="test-words"),
+                rx.fragment(),
+            ),
+            role="status",
+        ),
+    )
+
+
+def _key_buttons(state: Any, row: Any) -> rx.Component:
+    stored = rx.cond(
+        state.replacing,
+        button("Keep the old one", on_click=state.keep_key),
+        rx.fragment(
+            button("Replace", on_click=state.replace_key, aria_label="Replace the key"),
+            button("Remove", on_click=state.remove_key, aria_label="Remove the key"),
+        ),
+    )
+    test = button(
+        rx.cond(state.testing, "Testing", "Test"),
+        icon="plug-zap",
+        on_click=state.test_openai(_typed_in(KEY), _typed_in(ADDRESS)),
+        aria_disabled=rx.cond(state.testing, "true", "false"),
+    )
+    return rx.fragment(test, rx.cond(row.is_set & ~row.is_given, stored, rx.fragment()))
+
+
+def _typed_in(name: str) -> rx.Var[str]:
+    """Return what a field holds at the moment of the click: a key is never kept in the state."""
+    return rx.Var(f'(document.getElementById("field-{name}")?.value ?? "")', _var_type=str)
+
+
+def models_form(state: Any) -> rx.Component:
+    """Return who answers, and what finds passages by meaning."""
+    return rx.el.form(
+        _choice(state, ANSWERS, "Answers come from", _options("llm", _ANSWERED_BY)),
+        _text(
+            state,
+            CHAT_MODEL,
+            "Chat model",
+            rx.cond(
+                state.names_problem,
+                state.names_problem,
+                "For clones that name none. The list holds what the server offers.",
+            ),
+            list=NAMES_LIST,
+            auto_complete="off",
+            spell_check=False,
+        ),
+        rx.el.datalist(
+            rx.foreach(state.names, lambda name: rx.el.option(value=name, key=name)), id=NAMES_LIST
+        ),
+        _choice(state, EMBEDDINGS, "Search by meaning uses", _options("embeddings", _EMBEDDED_BY)),
+        _text(
+            state,
+            EMBEDDING_MODEL,
+            "The server's embedding model",
+            rx.el.span("In use now: ", state.meaning_by, "."),
+            auto_complete="off",
+            spell_check=False,
+        ),
+        rx.el.p(
+            rx.icon("triangle-alert", size=16),
+            rx.el.span(
+                "Another embedding model costs work: all ",
+                state.passages.to(int).to_string(),
+                " passages of every clone are embedded anew in the background, which takes this "
+                "machine minutes for a long book, or is billed by the server. Until then they are "
+                "found by their words. The old vectors are kept, so going back is quick.",
+            ),
+            class_name="form-note form-note--costs",
+        ),
+        rx.el.div(button("Save models", type="submit"), class_name="form-end"),
+        on_submit=state.save_models,
+        class_name="stack loose",
+        custom_attrs={"noValidate": True},
+        key=rx.Var.create("models-") + state.form_key.to_string(),
+    )
+
+
+def local_models(state: Any) -> rx.Component:
+    """Return the models that run on this machine, each with its licence."""
+    return rx.el.ul(
+        rx.foreach(
+            state.local_models,
+            lambda row: rx.el.li(
+                rx.el.div(
+                    rx.el.p(row.key, class_name="list-row__name"),
+                    rx.el.p(row.role, " model · ", row.size, " · ", row.licence, class_name="meta"),
+                    rx.cond(
+                        row.is_here,
+                        rx.fragment(),
+                        rx.el.p(
+                            "Fetch it in a terminal: ",
+                            rx.el.code("./studio models install ", row.key),
+                            class_name="list-row__fix",
+                        ),
+                    ),
+                    class_name="grow",
+                ),
+                rx.cond(row.is_here, status("Here", "success"), status("Not here", "neutral")),
+                class_name="list-row",
+                key=row.key,
+            ),
+        ),
+        class_name="list",
+    )
+
+
+def for_the_owner(state: Any, content: rx.Component) -> rx.Component:
+    """Return the content, or who may see it; `state` has the var `allowed`."""
+    return rx.cond(
+        state.allowed,
+        content,
+        rx.el.p("Only the owner of this studio sees and changes this.", class_name="muted"),
+    )
+
+
+def _text(state: Any, name: str, label: str, note: Any, **props: Any) -> rx.Component:
+    row, error = state.settings[name], state.errors[name].to(str)
+    control = text_input(name, error=error, default_value=row.shown, disabled=row.is_given, **props)
+    return field(label, control, name=name, note=_note(row, name, note), error=error)
+
+
+def _choice(state: Any, name: str, label: str, options: list[tuple[str, str]]) -> rx.Component:
+    row, error = state.settings[name], state.errors[name].to(str)
+    control = select(name, options, error=error, default_value=row.shown, disabled=row.is_given)
+    return field(label, control, name=name, note=_note(row, name, ""), error=error)
+
+
+def _note(row: Any, name: str, note: Any) -> rx.Component:
+    usual = rx.cond(row.problem, row.problem, note)
+    return rx.cond(row.is_given, _given(name), rx.el.span(usual))
+
+
+def _given(name: str) -> rx.Component:
+    return rx.el.span(
+        "Set by the environment (",
+        rx.el.code(name),
+        "), which wins. Change it there and restart.",
+        class_name="field__note",
+    )
+
+
+def _options(name: str, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return every value that the setting takes, in the order it names them."""
+    values = get_args(Settings.model_fields[name].annotation)
+    return [(value, words.get(value, value)) for value in values]

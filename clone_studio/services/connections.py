@@ -1,0 +1,154 @@
+"""The services that the studio is connected to: they follow the settings while it runs."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+from clone_studio.errors import InvalidInput, ProviderTimeout
+from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.services.stored_settings import StoredSettings
+from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel
+from clone_studio.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+TEST_SECONDS = 12.0
+LIST_SECONDS = 6.0
+
+Inputs = Callable[[Settings], Hashable]
+
+
+@dataclass(frozen=True)
+class Makers:
+    """How providers are made of settings.
+
+    `model_inputs` and `embedder_inputs` return what of the settings each depends on: while that
+    stays the same, so does the provider. `openai_model` is the model server of the settings,
+    whoever answers.
+    """
+
+    model: Callable[[Settings], LanguageModel]
+    model_inputs: Inputs
+    embedder: Callable[[Settings], Embedder]
+    embedder_inputs: Inputs
+    openai_model: Callable[[Settings], LanguageModel]
+
+
+class Connections:
+    """Changes settings and exchanges the providers that depend on them.
+
+    Args:
+        stored: The settings.
+        llm: The language model; exchanged where it is a switch.
+        embedder: The embedder; exchanged where it is a switch.
+        makers: Make new providers.
+        reembed: Queues files for another embedder; blocking, returns how many.
+    """
+
+    def __init__(
+        self,
+        stored: StoredSettings,
+        *,
+        llm: LanguageModel,
+        embedder: Embedder,
+        makers: Makers,
+        reembed: Callable[[], int],
+    ) -> None:
+        self._stored = stored
+        self._llm = llm
+        self._embedder = embedder
+        self._makers = makers
+        self._reembed = reembed
+        self._lock = asyncio.Lock()
+
+    async def change(self, user_id: str, changes: Mapping[str, str | None]) -> int:
+        """Store settings and let them hold at once; None or an empty value removes one.
+
+        What runs goes on with the provider it began with. Returns how many files are embedded
+        anew because of the change.
+
+        Raises:
+            NotFound: The user is not the owner.
+            InvalidInput: A value cannot be used; `field` is the setting's name.
+        """
+        async with self._lock:
+            before = await asyncio.to_thread(self._stored.in_force)
+            await asyncio.to_thread(self._stored.change, user_id, changes)
+            return await self._follow(before, await asyncio.to_thread(self._stored.in_force))
+
+    async def _follow(self, before: Settings, now: Settings) -> int:
+        makers = self._makers
+        if isinstance(self._llm, SwitchedModel) and _differ(makers.model_inputs, before, now):
+            await self._llm.exchange(makers.model(now))
+            logger.info("Answers are written by %s from now on", self._llm.kind)
+        if not isinstance(self._embedder, SwitchedEmbedder) or not _differ(
+            makers.embedder_inputs, before, now
+        ):
+            return 0
+        await asyncio.to_thread(self._embedder.exchange, makers.embedder(now))
+        waiting = await asyncio.to_thread(self._reembed)
+        logger.info("Vectors are made by %s; %d files wait", self._embedder.model, waiting)
+        return waiting
+
+    async def test(self, user_id: str, service: str, typed: Mapping[str, str | None]) -> str:
+        """Try a service with settings that need not be stored; returns what it answered.
+
+        Args:
+            user_id: The owner.
+            service: Which one: `openai`.
+            typed: Settings by name, on top of those in force.
+
+        Raises:
+            NotFound: The user is not the owner.
+            InvalidInput: A value cannot be used, or there is no such service.
+            ProviderError: The service does not answer as it should; says why and what to do.
+        """
+        tests: dict[str, Callable[[Settings], Awaitable[str]]] = {"openai": self._test_openai}
+        tried = await asyncio.to_thread(self._stored.tried, user_id, typed)
+        if service not in tests:
+            raise InvalidInput(
+                f"There is no service of this name. Known: {', '.join(tests)}.", field="service"
+            )
+        try:
+            return await asyncio.wait_for(tests[service](tried), TEST_SECONDS)
+        except TimeoutError:
+            raise ProviderTimeout(
+                f"{tried.openai_place} did not answer within {TEST_SECONDS:.0f} seconds. Check "
+                "the address, and whether this machine reaches it."
+            ) from None
+
+    async def _test_openai(self, tried: Settings) -> str:
+        model = self._makers.openai_model(tried)
+        try:
+            names = await model.models()
+        finally:
+            await model.close()
+        place = tried.openai_place
+        count = f"{len(names)} model{'' if len(names) == 1 else 's'}"
+        if not names:
+            return f"{place} answers, but offers no model that chats. Fetch one there first."
+        if tried.chat_model in names:
+            return f"{place} answers and offers {count}, {tried.chat_model} among them."
+        return (
+            f"{place} answers and offers {count}, but not {tried.chat_model}. "
+            f"Choose another chat model under Models, such as {names[0]}."
+        )
+
+    async def model_names(self) -> list[str]:
+        """Return the models that can be chosen at the server in use, best first.
+
+        Raises:
+            ProviderError: The server does not tell.
+        """
+        try:
+            return await asyncio.wait_for(self._llm.models(), LIST_SECONDS)
+        except TimeoutError:
+            raise ProviderTimeout(
+                "The model server did not say in time which models it offers. Type the name."
+            ) from None
+
+
+def _differ(inputs: Inputs, before: Settings, now: Settings) -> bool:
+    return inputs(before) != inputs(now)

@@ -1,0 +1,230 @@
+"""Settings, the part that only the owner has: keys and services, and the models."""
+
+import asyncio
+from dataclasses import dataclass
+
+import reflex as rx
+
+from clone_studio.bootstrap import services
+from clone_studio.errors import InvalidInput, NotFound, ProviderError, StudioError
+from clone_studio.providers.local_models import Listed
+from clone_studio.services.stored_settings import SettingInfo
+from clone_studio.state.base import Reaction, StudioState
+from clone_studio.state.file_rows import size_words
+from clone_studio.state.health import HealthState
+from clone_studio.state.shell import ShellState
+
+KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+ANSWERS, CHAT_MODEL = "STUDIO_LLM", "STUDIO_CHAT_MODEL"
+EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
+OPENAI_FIELDS = (KEY, ADDRESS)
+MODEL_FIELDS = (ANSWERS, CHAT_MODEL, EMBEDDINGS, EMBEDDING_MODEL)
+TYPED_CHARS = 2000
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting as the page shows it; a secret only masked."""
+
+    shown: str = ""
+    is_set: bool = False
+    is_given: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class LocalModelRow:
+    """A model that runs on this machine, with its licence."""
+
+    key: str = ""
+    role: str = ""
+    licence: str = ""
+    size: str = ""
+    is_here: bool = False
+
+
+class ConnectionsState(StudioState):
+    """Which services and models are in use, for the owner alone."""
+
+    ready: bool = False
+    allowed: bool = False
+    problem: str = ""
+    settings: dict[str, SettingRow] = {}
+    errors: dict[str, str] = {}
+    form_key: int = 0
+    replacing: bool = False
+    keys_words: str = ""
+    keys_tone: str = "neutral"
+    models_words: str = ""
+    testing: bool = False
+    test_words: str = ""
+    test_tone: str = "neutral"
+    names: list[str] = []
+    names_problem: str = ""
+    meaning_by: str = ""
+    passages: int = 0
+    local_models: list[LocalModelRow] = []
+
+    _test_run: int = 0
+
+    @rx.event
+    async def open(self) -> Reaction:
+        """Read the settings, for the page or to try again."""
+        self.problem, self.errors, self.replacing = "", {}, False
+        self._forget_test()
+        try:
+            await self._read()
+        except NotFound:
+            self.allowed, self.ready = False, True
+            return None
+        except StudioError as error:
+            self.problem = error.detail
+            return None
+        self.allowed = self.ready = True
+        return ConnectionsState.read_names
+
+    async def _read(self) -> None:
+        studio = services()
+        found = await asyncio.to_thread(studio.stored.list_for, self._user_id)
+        self.settings = {one.name: _row(one) for one in found}
+        self.passages = await asyncio.to_thread(studio.ingester.passages)
+        listed = await asyncio.to_thread(studio.local_models.listing)
+        self.local_models = [_local_row(one) for one in listed]
+        quoting = studio.llm.kind == "quotes"
+        self.models_words = "Quotes only" if quoting else studio.llm.default_model
+        self.meaning_by = studio.embedder.model
+        place = (await asyncio.to_thread(studio.stored.in_force)).openai_place
+        self._say_keys(place)
+
+    def _say_keys(self, place: str) -> None:
+        rows = [self.settings[name] for name in OPENAI_FIELDS]
+        if any(row.problem for row in rows):
+            self.keys_words, self.keys_tone = "Enter the key again", "warning"
+        elif any(row.is_set for row in rows):
+            self.keys_words, self.keys_tone = place, "success"
+        else:
+            self.keys_words, self.keys_tone = "No service", "neutral"
+
+    @rx.event(background=True)
+    async def read_names(self) -> None:
+        """Ask the server in use which models it offers; the page does not wait for it."""
+        names: list[str] = []
+        problem = ""
+        if services().llm.kind != "quotes":
+            try:
+                names = await services().connections.model_names()
+            except ProviderError as error:
+                problem = error.detail
+        async with self:
+            self.names, self.names_problem = names, problem
+
+    @rx.event
+    def replace_key(self) -> None:
+        """Show the field for another key."""
+        self.replacing = True
+
+    @rx.event
+    def keep_key(self) -> None:
+        """Hide the field for another key again."""
+        self.replacing = False
+        self.errors = {name: text for name, text in self.errors.items() if name != KEY}
+
+    @rx.event
+    async def save_keys(self, form: dict[str, str]) -> Reaction:
+        """Store address and key; an empty key field leaves the stored one."""
+        typed = _typed(form, OPENAI_FIELDS)
+        if not typed.get(KEY):
+            typed.pop(KEY, None)
+        return await self._change(typed, "Saved. It holds from the next answer on.")
+
+    @rx.event
+    async def remove_key(self) -> Reaction:
+        """Forget the stored key."""
+        return await self._change({KEY: None}, "The key was removed.")
+
+    @rx.event
+    async def save_models(self, form: dict[str, str]) -> Reaction:
+        """Store who answers and what finds passages by meaning."""
+        typed = _typed(form, MODEL_FIELDS)
+        return await self._change(typed, "Saved. It holds from the next answer on.")
+
+    async def _change(self, changes: dict[str, str | None], words: str) -> Reaction:
+        try:
+            waiting = await services().connections.change(self._user_id, changes)
+            await self._read()
+        except InvalidInput as error:
+            self.errors = {error.field or KEY: error.detail}
+            return None
+        except StudioError as error:
+            self._report(error)
+            return None
+        self.errors, self.replacing = {}, False
+        self.form_key += 1
+        self._forget_test()
+        if waiting:
+            words += f" {waiting:,} files are embedded anew in the background."
+        self._notify(words)
+        await (await self.get_state(ShellState))._refresh()
+        return ConnectionsState.follow
+
+    @rx.event
+    def follow(self) -> list[rx.event.EventSpec]:
+        """Look again at what a change may have altered."""
+        return [ConnectionsState.read_names(), HealthState.check_again()]
+
+    @rx.event(background=True)
+    async def test_openai(self, key: str, address: str) -> None:
+        """Try the server with what is typed, saved or not."""
+        async with self:
+            if self.testing:
+                return
+            self.testing, self.errors = True, {}
+            self._test_run += 1
+            run, user_id = self._test_run, self._user_id
+            given = {name for name, row in self.settings.items() if row.is_given}
+        typed = {KEY: str(key)[:TYPED_CHARS].strip(), ADDRESS: str(address)[:TYPED_CHARS].strip()}
+        if not typed[KEY]:
+            del typed[KEY]
+        words, tone, errors = "", "danger", {}
+        try:
+            tried = {name: value for name, value in typed.items() if name not in given}
+            words = await services().connections.test(user_id, "openai", tried)
+            tone = "success"
+        except InvalidInput as error:
+            errors = {error.field or KEY: error.detail}
+        except StudioError as error:
+            words = error.detail
+        finally:
+            async with self:
+                self.testing = False
+                if run == self._test_run:
+                    self.test_words, self.test_tone, self.errors = words, tone, errors
+
+    def _forget_test(self) -> None:
+        """Forget what a test said of values that may be others by now."""
+        self.test_words = ""
+        self._test_run += 1
+
+
+def _typed(form: dict[str, str], names: tuple[str, ...]) -> dict[str, str | None]:
+    """Return the fields that were sent: what the environment sets is not sent."""
+    return {name: str(form[name])[:TYPED_CHARS].strip() for name in names if name in form}
+
+
+def _row(info: SettingInfo) -> SettingRow:
+    return SettingRow(
+        shown=info.shown,
+        is_set=info.source != "default",
+        is_given=info.source == "environment",
+        problem=info.problem,
+    )
+
+
+def _local_row(listed: Listed) -> LocalModelRow:
+    return LocalModelRow(
+        key=listed.name,
+        role=listed.role.capitalize(),
+        licence=listed.licence,
+        size=size_words(listed.size),
+        is_here=listed.is_here,
+    )
