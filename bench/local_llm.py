@@ -1,4 +1,4 @@
-"""Measures the language model on this machine: three questions about Franklin's life.
+"""Measures the language model on this machine: questions about Franklin's life.
 
 The whole path of an answer is walked, from the PDF to the citations, with the real model. Left
 out where the model is not installed, which takes `./studio models install llm`.
@@ -30,9 +30,13 @@ PDF = "autobiography.pdf"
 # Each with words of which an answer from the book has at least one.
 QUESTIONS = (
     ("What was the first of your thirteen virtues?", ("temperance",)),
-    ("Why did you give up eating meat as a young man?", ("tryon", "vegetable", "book")),
-    ("How did you prove that lightning is electricity?", ("kite", "rod", "electric")),
+    ("Which book persuaded you to follow a vegetable diet?", ("tryon",)),
+    ("At what age were you put to the grammar school?", ("eight",)),
+    ("Who was Keimer?", ("printer", "prophet", "compositor")),
+    ("What did you make with a kite at Philadelphia?", ("experiment", "electric", "lightning")),
+    ("What was the Junto?", ("club", "debat", "improvement")),
 )
+WANTED = 3
 UNKNOWN = "Which smartphone do you recommend for video calls?"
 _MARK = re.compile(r"\[(\d+)\]")
 
@@ -99,32 +103,40 @@ def _read(studio: Services, book: Path) -> None:
 async def _rows(studio: Services) -> list[Row]:
     rows: list[Row] = []
     first_words: list[float] = []
-    speeds: list[float] = []
+    written: list[tuple[int, float]] = []
     good = 0
     owner = _owner(studio)
     await studio.chat.warm(owner, SLUG)
     for question, expected in QUESTIONS:
         answer = await _answer(studio, owner, question)
         first_words.append(_first(answer))
-        speeds.append(_speed(answer))
+        written.append(_written(answer))
         marks = {int(number) for number in _MARK.findall(answer.content)}
         valid = bool(marks) and marks == {one["number"] for one in answer.citations}
         right = any(word in answer.content.lower() for word in expected)
         good += valid and right
         pages = ", ".join(str(one["page"]) for one in answer.citations)
-        note = f"“{answer.content}” (pages {pages}; {answer.usage['promptTokens']} tokens read)"
+        verdict = f"{'right' if right else 'wrong'}, " + (
+            f"pages {pages}" if valid else "not cited"
+        )
+        note = f"“{answer.content}” ({verdict}; {answer.usage['promptTokens']} tokens read)"
         rows.append(_row(f"first word: {question}", first_words[-1], "s", None, note))
     unknown = await _answer(studio, owner, UNKNOWN)
     refused = not unknown.citations and unknown.usage["completionTokens"] == 0
+    tokens = sum(count for count, _seconds in written)
+    seconds = sum(took for _count, took in written)
+    total = f"of {len(QUESTIONS)}"
     cold = await _cold(studio, owner)
     await studio.llm.close()
     await studio.chat.close()
     return [
-        _row("answers from the passages with valid citations", good, "of 3", 3, ""),
+        _row("answers from the passages with valid citations", good, total, WANTED, ""),
         _row("off the topic, refused without the model", int(refused), "of 1", 1, unknown.content),
-        _row("first word, clone opened before", max(first_words), "s", None, "the slowest of 3"),
+        _row(
+            "first word, clone opened before", max(first_words), "s", None, f"the slowest {total}"
+        ),
         _row("first word, model not loaded", cold, "s", None, "the same question again"),
-        _row("speed", sum(speeds) / len(speeds), "tokens/s", None, "mean of 3 answers"),
+        _row("speed", tokens / max(seconds, 0.001), "tokens/s", None, f"{tokens} tokens"),
         *rows,
     ]
 
@@ -155,10 +167,10 @@ def _first(answer: MessageInfo) -> float:
     return float(span["startMs"] + span["ms"]) / 1000
 
 
-def _speed(answer: MessageInfo) -> float:
-    """Return the tokens a second from the first to the last."""
-    seconds = _span(answer, "llm.last_token")["ms"] / 1000
-    return float((answer.usage["completionTokens"] - 1) / max(seconds, 0.001))
+def _written(answer: MessageInfo) -> tuple[int, float]:
+    """Return the tokens behind the first one, and the seconds that they took."""
+    tokens = max(answer.usage["completionTokens"] - 1, 0)
+    return tokens, _span(answer, "llm.last_token")["ms"] / 1000 if tokens else 0.0
 
 
 def _row(name: str, value: Any, unit: str, target: Any, note: str) -> Row:

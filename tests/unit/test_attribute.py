@@ -59,6 +59,12 @@ def test_marks_of_the_model_itself_are_not_believed(size: int) -> None:
     )
 
 
+def test_a_name_of_the_question_must_stand_in_the_passage_too() -> None:
+    order = "The precept of Order requiring that every part of my business should have its time."
+    answer = "The precept of Silence is that every part of my business should have its time."
+    assert _written(answer, "What is the precept of Silence?", order) == answer
+
+
 def test_questions_and_code_are_left_alone() -> None:
     answer = "Was my father a tallow-chandler?\n\n```\nfather[1] = 'tallow-chandler'.\n```\n"
     assert _written(answer, "Who?", FATHER) == answer

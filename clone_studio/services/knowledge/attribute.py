@@ -1,9 +1,8 @@
 """Citation marks for the sentences of a small model, which cannot be trusted to set them.
 
 Asked for marks it forgets them, or writes any number. So code alone decides: a sentence gets the
-mark of a passage, a few sentences long, that holds most of its words, and all of those that it
-adds to the question. Names and figures are such words: one that the passage does not hold is
-never cited. A sentence that no passage supports stays without a mark.
+mark of a passage, a few sentences long, that holds most of its words, every name and figure in
+it, and all that it adds to the question. A sentence that no passage supports stays without.
 
 Words are compared, not meanings: a true sentence in quite other words stays without, and a wrong
 one made of the passage's own words alone is cited. The reader is shown what it is made of.
@@ -17,8 +16,9 @@ from clone_studio.services.knowledge.analyse import content_terms, terms
 from clone_studio.services.knowledge.marks import MarkScanner, Token
 from clone_studio.services.knowledge.passages import Passage
 
-# Of what a sentence says, the passage must hold so much; of what it adds to the question, all.
+# The passage must hold so much of what a sentence says; of names and of what it adds, all.
 ENOUGH = 0.75
+_WORD = re.compile(r"\w+")
 _TAIL = re.compile(r"\s*\Z")
 
 
@@ -80,9 +80,16 @@ class Attributor:
         if self._in_code or "`" in sentence or sentence.endswith(("?", ":")):
             return ""
         said = frozenset(content_terms(terms(sentence)))
-        added = said - self._asked
+        needed = (said - self._asked) | _names(sentence)
         shares = [
-            len(said & held) / len(said) if said and added <= held else 0.0 for held in self._held
+            len(said & held) / len(said) if said and needed <= held else 0.0 for held in self._held
         ]
         best = max(shares, default=0.0)
         return f" [{shares.index(best) + 1}]" if best >= ENOUGH else ""
+
+
+def _names(sentence: str) -> frozenset[str]:
+    """Return the terms of words with a capital or a digit in front, but for the first word."""
+    words = _WORD.findall(sentence)[1:]
+    named = " ".join(word for word in words if word[0].isupper() or word[0].isdigit())
+    return frozenset(content_terms(terms(named)))
