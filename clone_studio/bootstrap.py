@@ -34,6 +34,7 @@ from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.files import FileService
 from clone_studio.services.guide import GuideService
 from clone_studio.services.health import HealthService
+from clone_studio.services.installing import ModelInstaller
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
@@ -78,6 +79,7 @@ class Services:
     guide: GuideService
     health: HealthService
     local_models: LocalModels
+    installer: ModelInstaller
 
 
 def language_model(settings: Settings) -> LanguageModel:
@@ -293,6 +295,10 @@ class _Build:
     @cached_property
     def local_models(self) -> LocalModels:
         return LocalModels(self.settings.local_models_dir)
+
+    @cached_property
+    def installer(self) -> ModelInstaller:
+        return ModelInstaller(self.local_models, self.database, audit=self.audit)
 
 
 def build(settings: Settings, **given: Any) -> Services:

@@ -32,8 +32,8 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
             logger.info("Studio started")
             yield
     finally:
+        await studio.installer.close()
         await studio.chat.close()
-        await studio.llm.close()
         await studio.speech_engine.close()
         await asyncio.to_thread(workers.stop)
         await guide

@@ -1,15 +1,17 @@
 """Settings: `/settings`."""
 
+from typing import Any
+
 import reflex as rx
 
 from clone_studio.components.buttons import button_link
 from clone_studio.components.connections import (
     for_the_owner,
-    local_models,
     models_form,
     openai_form,
 )
 from clone_studio.components.health import needing_attention
+from clone_studio.components.local_models import local_models
 from clone_studio.components.settings import (
     Section,
     account_form,
@@ -26,6 +28,7 @@ from clone_studio.components.surfaces import error_state, page_state
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.connections import ConnectionsState
 from clone_studio.state.health import HealthState
+from clone_studio.state.local_models import LocalModelsState
 from clone_studio.state.settings import SettingsState
 
 ACCOUNT = Section("account", "Account", SettingsState.email, "success")
@@ -55,8 +58,9 @@ KEYS = Section(
     rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
 )
 MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
+LOCAL = Section("local-models", "Local models", LocalModelsState.words, "success")
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
-SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, HEALTH)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, LOCAL, HEALTH)
 
 
 def view() -> rx.Component:
@@ -100,9 +104,7 @@ def view() -> rx.Component:
 
 
 def _owners_sections() -> list[rx.Component]:
-    state = ConnectionsState
-
-    def owned(content: rx.Component) -> rx.Component:
+    def owned(state: Any, content: rx.Component) -> rx.Component:
         return rx.cond(
             state.problem,
             error_state(state.problem, state.open),
@@ -113,24 +115,22 @@ def _owners_sections() -> list[rx.Component]:
         section(
             KEYS,
             "What the studio is connected to. A change holds at once; running answers go on.",
-            owned(openai_form(state)),
+            owned(ConnectionsState, openai_form(ConnectionsState)),
         ),
         section(
             MODELS,
             "What writes the answers, and what finds passages by meaning.",
-            owned(
-                rx.el.div(
-                    models_form(state),
-                    rx.el.h3("On this machine"),
-                    local_models(state),
-                    class_name="stack loose",
-                )
-            ),
+            owned(ConnectionsState, models_form(ConnectionsState)),
+        ),
+        section(
+            LOCAL,
+            "What runs on this machine, without a key.",
+            owned(LocalModelsState, local_models(LocalModelsState)),
         ),
     ]
 
 
 def register(app: rx.App) -> None:
     """Add the page to the app."""
-    events = [SettingsState.open, ConnectionsState.open, HealthState.check]
+    events = [SettingsState.open, ConnectionsState.open, LocalModelsState.open, HealthState.check]
     add_page(app, view, "/settings", "Settings", events)
