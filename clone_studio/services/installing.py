@@ -57,6 +57,11 @@ class ModelInstaller:
         """The installation that runs, or the last one since the studio started."""
         return self._last
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the installation was told to stop."""
+        return self._stop.is_set()
+
     async def begin(self, user_id: str, name: str) -> None:
         """Begin to install a model; `last` tells how it goes.
 
