@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
+MODELS = Path(os.environ.get("STUDIO_MODELS_DIR") or PROJECT / ".data" / "models")
 START_SECONDS = 60
 _LINK = re.compile(r"http://\S+/api/auth/link/\S+")
 
