@@ -22,7 +22,7 @@ from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
 from clone_studio.providers.speech.local import LocalSpeech
-from clone_studio.providers.speech.off import NoSpeech
+from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
@@ -40,8 +40,10 @@ from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompts import PromptService
+from clone_studio.services.speech import SpeechService
+from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings, unreadable
-from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel
+from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.settings import UNREADABLE, Settings, get_settings
 
@@ -62,6 +64,7 @@ class Services:
     llm: LanguageModel
     embedder: Embedder
     speech_engine: SpeechEngine
+    local_speech: LocalSpeech
     index: SearchIndex
     store: FileStore
     auth: AuthService
@@ -76,6 +79,8 @@ class Services:
     jobs: JobQueue
     chat: ChatService
     conversations: ConversationService
+    speech: SpeechService
+    speech_usage: SpeechUsageService
     guide: GuideService
     health: HealthService
     local_models: LocalModels
@@ -132,8 +137,29 @@ def speech_engine(settings: Settings) -> SpeechEngine:
     if settings.speech == "off":
         return NoSpeech()
     if settings.uses_elevenlabs:
+        if settings.elevenlabs_api_key == UNREADABLE:
+            return UnusableSpeech(unreadable("ELEVENLABS_API_KEY"))
         return ElevenLabsSpeech(settings)
+    return local_speech(settings)
+
+
+def local_speech(settings: Settings) -> LocalSpeech:
+    """Return the speech engine of this machine."""
     return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
+
+
+def speech_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what `speech_engine` depends on."""
+    if settings.speech == "off":
+        return ("off",)
+    if not settings.uses_elevenlabs:
+        return "local", settings.default_voice_id
+    return (
+        settings.elevenlabs_api_key,
+        settings.elevenlabs_base_url,
+        settings.speech_model,
+        settings.default_voice_id,
+    )
 
 
 MAKERS = Makers(
@@ -187,7 +213,33 @@ class _Build:
 
     @cached_property
     def speech_engine(self) -> SpeechEngine:
-        return speech_engine(self.settings)
+        return SwitchedSpeech(lambda: speech_engine(self.stored.in_force()))
+
+    @cached_property
+    def local_speech(self) -> LocalSpeech:
+        return local_speech(self.settings)
+
+    @cached_property
+    def speech_usage(self) -> SpeechUsageService:
+        return SpeechUsageService(self.database)
+
+    @cached_property
+    def speech(self) -> SpeechService:
+        return SpeechService(
+            self.database,
+            engine=self.speech_engine,
+            spare=self._spare_speech,
+            chat=self.chat,
+            conversations=self.conversations,
+            usage=self.speech_usage,
+            default_voice_id=self.settings.default_voice_id,
+        )
+
+    def _spare_speech(self) -> SpeechEngine | None:
+        """Return who speaks where ElevenLabs cannot: nobody, if the settings ask for it alone."""
+        now = self.stored.in_force()
+        may = now.speech == "auto" and now.uses_elevenlabs and self.local_speech.is_there
+        return self.local_speech if may else None
 
     @cached_property
     def index(self) -> SearchIndex:

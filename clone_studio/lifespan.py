@@ -34,7 +34,9 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     finally:
         await studio.installer.close()
         await studio.chat.close()
+        await studio.speech.close()
         await studio.speech_engine.close()
+        await studio.local_speech.close()
         await asyncio.to_thread(workers.stop)
         await guide
         await studio.health.close()

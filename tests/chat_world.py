@@ -161,13 +161,15 @@ def text_of(events: Sequence[dict[str, Any]]) -> str:
     return "".join(event["text"] for event in events if event["event"] == "token")
 
 
-def build_world(settings: Settings, llm: LanguageModel, *, events: EventBus | None = None) -> World:
-    """Return a studio with two people and the owner's clone "ben"."""
+def build_world(
+    settings: Settings, llm: LanguageModel, *, events: EventBus | None = None, **given: Any
+) -> World:
+    """Return a studio with two people and the owner's clone "ben"; `given` are services."""
     shelf, database, bus = Shelf(), Database(settings.database_url), events or MemoryEventBus()
     audit = AuditService(database)
     auth = AuthService(database, settings, audit=audit, events=bus, passwords=quick_passwords())
     services = bootstrap.build(
-        settings, database=database, events=bus, auth=auth, llm=llm, knowledge=shelf
+        settings, database=database, events=bus, auth=auth, llm=llm, knowledge=shelf, **given
     )
     with services.database.write() as session:
         for name in (OWNER, STRANGER):

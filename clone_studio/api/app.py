@@ -15,6 +15,7 @@ from clone_studio.api import (
     problems,
     search,
     settings,
+    speech,
 )
 from clone_studio.api.limits import BodyLimit
 from clone_studio.api.request_log import RequestLog
@@ -40,7 +41,7 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    for module in (auth, personas, files, search, chat, conversations, settings, health):
+    for module in (auth, personas, files, search, chat, conversations, speech, settings, health):
         root.include_router(module.router)
     app.include_router(root)
     app.include_router(docs.router_for(app), prefix=PREFIX)

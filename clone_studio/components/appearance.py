@@ -17,6 +17,7 @@ STYLE_SHEETS: tuple[str, ...] = (
     "/styles/pages.css",
     "/styles/prose.css",
     "/styles/chat.css",
+    "/styles/speech.css",
     "/styles/files.css",
     "/styles/settings.css",
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.audio import speak_button
 from clone_studio.components.buttons import button, icon_button, link
 from clone_studio.components.chat_times import times
 
@@ -24,6 +25,7 @@ def answer_bubble(
     name: rx.Var[str],
     *,
     timed: rx.Var[bool],
+    speaks: rx.Var[bool],
     spans: rx.Var[list[Any]],
     on_times: Any,
     on_again: Any,
@@ -37,6 +39,7 @@ def answer_bubble(
         who: The clone's face.
         name: The clone's name, for those who do not see the face.
         timed: Whether the waterfall of this answer is open.
+        speaks: Whether answers can be heard.
         spans: The waterfall's bars.
         on_times: Opens or closes the waterfall, takes the message's id.
         on_again: Asks again, takes the message's id.
@@ -53,7 +56,7 @@ def answer_bubble(
                 class_name="chat-bubble chat-answer",
             ),
             rx.cond(row.sources.length() > 0, _sources(row, on_cite)),
-            _actions(row, timed, on_times),
+            _actions(row, timed, speaks, on_times),
             rx.cond(timed, times(spans)),
             class_name="chat-said",
         ),
@@ -92,8 +95,15 @@ def _sources(row: rx.Var[Any], on_cite: Any) -> rx.Component:
     )
 
 
-def _actions(row: rx.Var[Any], timed: rx.Var[bool], on_times: Any) -> rx.Component:
+def _listen(message_id: rx.Var[Any]) -> rx.Component:
+    return speak_button(message_id, "Listen to this answer")
+
+
+def _actions(
+    row: rx.Var[Any], timed: rx.Var[bool], speaks: rx.Var[bool], on_times: Any
+) -> rx.Component:
     return rx.el.div(
+        rx.cond(speaks & (row.plain != ""), _listen(row.key)),
         rx.cond(
             row.plain,
             button(
@@ -126,9 +136,15 @@ def _actions(row: rx.Var[Any], timed: rx.Var[bool], on_times: Any) -> rx.Compone
 
 
 def running_answer(
-    parts: list[rx.Component], tail: rx.Component, waiting: rx.Var[bool], who: rx.Component
+    parts: list[rx.Component],
+    tail: rx.Component,
+    waiting: rx.Var[bool],
+    who: rx.Component,
+    *,
+    message_id: rx.Var[str],
+    speaks: rx.Var[bool],
 ) -> rx.Component:
-    """Return the bubble of the answer in progress.
+    """Return the bubble of the answer in progress; it can be heard before it is complete.
 
     Finished paragraphs are read out once, as they are added; the growing one is not, or a
     screen reader would begin it again ten times a second.
@@ -151,6 +167,10 @@ def running_answer(
                 rx.el.div(*parts, aria_live="polite", aria_relevant="additions"),
                 rx.el.div(tail, aria_live="off", class_name="chat-tail"),
                 class_name="chat-bubble chat-answer",
+            ),
+            rx.cond(
+                speaks & ~waiting,
+                rx.el.div(_listen(message_id), class_name="chat-actions"),
             ),
             class_name="chat-said",
         ),

@@ -39,6 +39,7 @@ def bubble(row: rx.Var[MessageRow], timed: rx.Var[bool]) -> rx.Component:
             _face(),
             ChatState.clone_name,
             timed=timed,
+            speaks=ChatState.speaks,
             spans=ChatState.timed_spans,
             on_times=ChatState.show_times,
             on_again=ChatState.try_again,
@@ -62,7 +63,14 @@ def _running() -> rx.Component:
         AnswerState.message_id != "",
         rx.fragment(
             rx.cond(AnswerState.question, chat.question_bubble(AnswerState.question)),
-            chat.running_answer(parts, prose(text=AnswerState.tail), waiting, _face()),
+            chat.running_answer(
+                parts,
+                prose(text=AnswerState.tail),
+                waiting,
+                _face(),
+                message_id=AnswerState.message_id,
+                speaks=ChatState.speaks,
+            ),
         ),
     )
 

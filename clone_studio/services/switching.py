@@ -27,6 +27,7 @@ from clone_studio.providers.llm.protocol import (
     LanguageModel,
     TextDelta,
 )
+from clone_studio.providers.speech.protocol import Allowance, SpeechEngine, SpeechRequest, Voice
 
 T = TypeVar("T")
 
@@ -203,6 +204,83 @@ class SwitchedEmbedder:
         self._switch.now.close()
 
 
+class SwitchedSpeech:
+    """The speech engine in use.
+
+    Args:
+        build: Makes the first one, when it is first needed.
+    """
+
+    def __init__(self, build: Callable[[], SpeechEngine]) -> None:
+        self._switch = Switch(build)
+
+    @property
+    def kind(self) -> Literal["elevenlabs", "local", "off"]:
+        """Which implementation is in use."""
+        return self._switch.now.kind
+
+    @property
+    def default_model(self) -> str:
+        """Name of the model that speaks where a request names none."""
+        return self._switch.now.default_model
+
+    @property
+    def default_voice_id(self) -> str:
+        """The voice of clones whose own voice the engine does not have."""
+        return self._switch.now.default_voice_id
+
+    @property
+    def longest_text(self) -> int:
+        """How many characters one request may hold."""
+        return self._switch.now.longest_text
+
+    @property
+    def adjustable(self) -> frozenset[str]:
+        """Names of the `VoiceSettings` that make a difference."""
+        return self._switch.now.adjustable
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[SpeechEngine]:
+        """Yield the engine in use; it stays open, whatever is exchanged meanwhile."""
+        use = self._switch.take()
+        try:
+            yield use.provider
+        finally:
+            if self._switch.give_back(use):
+                await use.provider.close()
+
+    async def stream(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
+        """Stream the audio, to its end by the engine that began it."""
+        async with self.held() as engine, aclosing(engine.stream(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def voices(self) -> tuple[Voice, ...]:
+        """Return the voices that can be chosen, by name."""
+        async with self.held() as engine:
+            return await engine.voices()
+
+    async def allowance(self) -> Allowance | None:
+        """Return the account's characters, None where nothing is counted."""
+        async with self.held() as engine:
+            return await engine.allowance()
+
+    async def check(self) -> str:
+        """Return one sentence saying that speech works, or raise `ProviderError`."""
+        async with self.held() as engine:
+            return await engine.check()
+
+    async def exchange(self, engine: SpeechEngine) -> None:
+        """Put `engine` into use; the one before is closed when nobody holds it."""
+        old = self._switch.exchange(engine)
+        if old is not None:
+            await old.close()
+
+    async def close(self) -> None:
+        """Close the engine in use."""
+        await self._switch.now.close()
+
+
 def held_model(model: LanguageModel) -> AbstractAsyncContextManager[LanguageModel]:
     """Hold the model behind a switch; one that cannot be exchanged is itself."""
     return model.held() if isinstance(model, SwitchedModel) else nullcontext(model)
@@ -211,3 +289,8 @@ def held_model(model: LanguageModel) -> AbstractAsyncContextManager[LanguageMode
 def held_embedder(embedder: Embedder) -> AbstractContextManager[Embedder]:
     """Hold the embedder behind a switch; one that cannot be exchanged is itself."""
     return embedder.held() if isinstance(embedder, SwitchedEmbedder) else nullcontext(embedder)
+
+
+def held_speech(engine: SpeechEngine) -> AbstractAsyncContextManager[SpeechEngine]:
+    """Hold the engine behind a switch; one that cannot be exchanged is itself."""
+    return engine.held() if isinstance(engine, SwitchedSpeech) else nullcontext(engine)

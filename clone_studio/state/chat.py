@@ -56,6 +56,7 @@ class ChatState(StudioState):
     missing: str = ""
     spoken: str = ""
     quoting: bool = False
+    speaks: bool = True
     timed_id: str = ""
     timed_spans: list[SpanRow] = []
 
@@ -116,6 +117,7 @@ class ChatState(StudioState):
         self.examples = list(persona.example_questions)[:6]
         self.files = persona.files
         self.quoting = services().llm.kind == "quotes"
+        self.speaks = services().speech_engine.kind != "off"
         await self._look_for_unread_files()
         (await self.get_state(ComposerState))._show(persona.slug)
 

@@ -73,6 +73,11 @@ class LocalSpeech:
         self._idle: asyncio.TimerHandle | None = None
 
     @property
+    def is_there(self) -> bool:
+        """Whether the model was fetched."""
+        return kokoro.is_there(self._folder)
+
+    @property
     def default_voice_id(self) -> str:
         """The voice of clones whose own voice is not here."""
         known = kokoro.voice_ids(self._folder)
@@ -92,7 +97,7 @@ class LocalSpeech:
         """
         if not request.text.strip() or len(request.text) > LONGEST_TEXT:
             raise InvalidInput(f"A text to be spoken has 1 to {LONGEST_TEXT:,} characters.")
-        if not kokoro.is_there(self._folder):
+        if not self.is_there:
             raise kokoro.missing()
         if request.voice_id not in kokoro.voice_ids(self._folder):
             raise VoiceMissing(f"The local speech model has no voice “{request.voice_id[:40]}”.")
@@ -156,7 +161,7 @@ class LocalSpeech:
 
     async def voices(self) -> tuple[Voice, ...]:
         """Return the voices that are here, by name."""
-        if not kokoro.is_there(self._folder):
+        if not self.is_there:
             raise kokoro.missing()
         made = (_voice(voice_id) for voice_id in kokoro.voice_ids(self._folder))
         return tuple(sorted(made, key=lambda voice: voice.name))
@@ -167,7 +172,7 @@ class LocalSpeech:
 
     async def check(self) -> str:
         """Return one sentence saying that the model is there, or raise `ModelMissing`."""
-        if not kokoro.is_there(self._folder):
+        if not self.is_there:
             raise kokoro.missing()
         number = len(kokoro.voice_ids(self._folder))
         return f"The local speech model {kokoro.NAME} is on this machine, with {number} voices."
