@@ -16,7 +16,7 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.llm.protocol import (
