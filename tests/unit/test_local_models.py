@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from clone_studio.errors import ModelMissing
-from clone_studio.providers import local_models
+from clone_studio.providers import local_models, model_engines
 from clone_studio.providers.model_catalogue import CATALOGUE, LocalModel, ModelFile, Part
 from clone_studio.providers.model_sources import Progress, Sources
 from tests.servers.model_hub import ModelHub
@@ -270,3 +270,13 @@ def test_every_file_of_the_catalogue_is_pinned(model: LocalModel) -> None:
         path = PurePosixPath(file.name)
         assert not path.is_absolute()
         assert ".." not in path.parts
+
+
+def test_what_runs_a_model_is_pinned_with_its_hashes() -> None:
+    for engine in (model.engine for model in CATALOGUE.values() if model.engine):
+        lock = (model_engines.ROOT / engine.lock).read_text(encoding="utf-8")
+        assert model_engines.pinned_version(engine)
+        assert "--hash=sha256:" in lock
+        assert "index-url" not in lock
+        base = (model_engines.ROOT / "requirements.txt").read_text(encoding="utf-8")
+        assert f"{engine.package}==" not in base
