@@ -136,11 +136,14 @@ def speech_engine(settings: Settings) -> SpeechEngine:
     """Return the speech engine that `settings` choose."""
     if settings.speech == "off":
         return NoSpeech()
-    if settings.uses_elevenlabs:
-        if settings.elevenlabs_api_key == UNREADABLE:
-            return UnusableSpeech(unreadable("ELEVENLABS_API_KEY"))
-        return ElevenLabsSpeech(settings)
-    return local_speech(settings)
+    return elevenlabs(settings) if settings.uses_elevenlabs else local_speech(settings)
+
+
+def elevenlabs(settings: Settings) -> SpeechEngine:
+    """Return the ElevenLabs of `settings`."""
+    if settings.elevenlabs_api_key == UNREADABLE:
+        return UnusableSpeech(unreadable("ELEVENLABS_API_KEY"))
+    return ElevenLabsSpeech(settings)
 
 
 def local_speech(settings: Settings) -> LocalSpeech:
@@ -168,6 +171,9 @@ MAKERS = Makers(
     embedder=text_embedder,
     embedder_inputs=embedder_inputs,
     openai_model=openai_model,
+    speech=speech_engine,
+    speech_inputs=speech_inputs,
+    elevenlabs=elevenlabs,
 )
 
 
@@ -197,6 +203,7 @@ class _Build:
             self.stored,
             llm=self.llm,
             embedder=self.embedder,
+            speech_engine=self.speech_engine,
             makers=MAKERS,
             reembed=self.ingester.resume,
         )
@@ -342,7 +349,13 @@ class _Build:
 
     @cached_property
     def health(self) -> HealthService:
-        return HealthService(self.stored, self.database, llm=self.llm, embedder=self.embedder)
+        return HealthService(
+            self.stored,
+            self.database,
+            llm=self.llm,
+            embedder=self.embedder,
+            speech_engine=self.speech_engine,
+        )
 
     @cached_property
     def local_models(self) -> LocalModels:

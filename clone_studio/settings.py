@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
+ELEVENLABS_PLACE = "api.elevenlabs.io"
 # Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
 # never taken for one.
 UNREADABLE = SecretStr("\0")
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
         """Drop the newline a pasted or file-mounted key often ends with: vendors refuse it."""
         return value.strip() or None if isinstance(value, str) else value
 
-    @field_validator("openai_api_key")
+    @field_validator("openai_api_key", "elevenlabs_api_key")
     @classmethod
     def _sendable_key(cls, value: SecretStr | None) -> SecretStr | None:
         """Refuse what cannot stand in a header: the error of the HTTP library would repeat it."""
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("openai_base_url", mode="before")
+    @field_validator("openai_base_url", "elevenlabs_base_url", mode="before")
     @classmethod
     def _web_address(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -96,7 +97,7 @@ class Settings(BaseSettings):
         if address and not _is_web_address(address):
             raise ValueError(
                 "an address begins with http:// or https:// and a host, "
-                "such as http://127.0.0.1:11434/v1"
+                "such as http://127.0.0.1:11434"
             )
         return address or None
 
@@ -136,9 +137,12 @@ class Settings(BaseSettings):
     @property
     def openai_place(self) -> str:
         """Host (and port) of the OpenAI-protocol server, for people: no path, no credentials."""
-        parts = urlsplit(self.openai_base_url or "")
-        host = parts.hostname or OPENAI_PLACE
-        return f"{host}:{parts.port}" if parts.port else host
+        return _host_of(self.openai_base_url) or OPENAI_PLACE
+
+    @property
+    def elevenlabs_place(self) -> str:
+        """Host (and port) of ElevenLabs' server, for people: no path, no credentials."""
+        return _host_of(self.elevenlabs_base_url) or ELEVENLABS_PLACE
 
     @property
     def max_file_bytes(self) -> int:
@@ -165,6 +169,12 @@ class Settings(BaseSettings):
         return self.speech == "elevenlabs" or (
             self.speech == "auto" and self.elevenlabs_api_key is not None
         )
+
+
+def _host_of(address: str | None) -> str:
+    parts = urlsplit(address or "")
+    host = parts.hostname or ""
+    return f"{host}:{parts.port}" if parts.port else host
 
 
 def _is_web_address(text: str) -> bool:

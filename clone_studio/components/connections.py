@@ -11,6 +11,8 @@ from clone_studio.components.surfaces import status_of
 from clone_studio.settings import Settings
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+VOICE_KEY, VOICE_ADDRESS = "ELEVENLABS_API_KEY", "ELEVENLABS_BASE_URL"
+SPEECH, VOICE, VOICE_MODEL = "STUDIO_SPEECH", "DEFAULT_VOICE_ID", "STUDIO_SPEECH_MODEL"
 ANSWERS, CHAT_MODEL = "STUDIO_LLM", "STUDIO_CHAT_MODEL"
 EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
 NAMES_LIST = "chat-model-names"
@@ -21,6 +23,12 @@ _ANSWERED_BY = {
     "openai": "Always the model server",
     "quotes": "Quotes only, no model",
 }
+_SPOKEN_BY = {
+    "auto": "ElevenLabs when a key is set, otherwise this machine",
+    "elevenlabs": "Always ElevenLabs",
+    "local": "Always this machine",
+    "off": "Nobody: answers are text only",
+}
 _EMBEDDED_BY = {
     "auto": "OpenAI's model when a key is set, otherwise this machine",
     "openai": "Always the model server",
@@ -29,55 +37,82 @@ _EMBEDDED_BY = {
 
 
 def openai_form(state: Any) -> rx.Component:
-    """Return address and key of the model server, with a test of what is typed.
+    """Return address and key of the model server, with a test of what is typed."""
+    form = _service_form(
+        state,
+        "openai",
+        KEY,
+        ADDRESS,
+        "Empty means OpenAI itself. Any server that speaks OpenAI's protocol will do; the "
+        "key is sent there, and the address usually ends in /v1.",
+        usual="https://api.openai.com/v1",
+    )
+    return rx.el.div(rx.el.h3("OpenAI, or a server like it"), form, class_name="stack loose")
+
+
+def elevenlabs_form(state: Any) -> rx.Component:
+    """Return address and key of ElevenLabs, with a test of what is typed."""
+    form = _service_form(
+        state,
+        "elevenlabs",
+        VOICE_KEY,
+        VOICE_ADDRESS,
+        "Empty means ElevenLabs itself. The key is sent there.",
+        usual="https://api.elevenlabs.io",
+    )
+    return rx.el.div(rx.el.h3("ElevenLabs"), form, class_name="stack loose")
+
+
+def _service_form(
+    state: Any, service: str, key: str, address: str, note: str, *, usual: str
+) -> rx.Component:
+    """Return address and key of a service.
 
     The key is typed into the page and sent once: nothing of it comes back but a mask.
     """
-    saved = rx.el.form(
+    return rx.el.form(
         _text(
             state,
-            ADDRESS,
+            address,
             "Address",
-            "Empty means OpenAI itself. Any server that speaks OpenAI's protocol will do; the "
-            "key is sent there, and the address usually ends in /v1.",
-            placeholder="https://api.openai.com/v1",
+            note,
+            placeholder=usual,
             type="url",
             auto_complete="off",
             spell_check=False,
         ),
-        _key(state),
+        _key(state, service, key, address),
         rx.cond(
-            state.settings[KEY].is_given & state.settings[ADDRESS].is_given,
+            state.settings[key].is_given & state.settings[address].is_given,
             rx.fragment(),
             rx.el.div(button("Save connection", type="submit"), class_name="form-end"),
         ),
         on_submit=state.save_keys,
         class_name="stack loose",
         custom_attrs={"noValidate": True},
-        key=rx.Var.create("keys-") + state.form_key.to_string(),
+        key=rx.Var.create(f"{service}-") + state.form_key.to_string(),
     )
-    return rx.el.div(rx.el.h3("OpenAI, or a server like it"), saved, class_name="stack loose")
 
 
-def _key(state: Any) -> rx.Component:
-    row, error = state.settings[KEY], state.errors[KEY].to(str)
-    has_field = ~row.is_set | state.replacing
+def _key(state: Any, service: str, key: str, address: str) -> rx.Component:
+    row, error = state.settings[key], state.errors[key].to(str)
+    has_field = ~row.is_set | (state.replacing == key)
     control = rx.cond(
         has_field,
         text_input(
-            KEY,
+            key,
             error=error,
             type="password",
             # Not the password of the studio: a browser must neither offer nor keep one here.
             auto_complete="new-password",
             spell_check=False,
-            placeholder="sk-…",
+            placeholder="sk-…" if key == KEY else "sk_…",
         ),
         rx.el.code(rx.cond(row.shown, row.shown, "not readable"), class_name="key-mask"),
     )
     note = rx.cond(
         row.is_given,
-        _given(KEY),
+        _given(key),
         rx.cond(
             row.problem,
             row.problem,
@@ -87,15 +122,20 @@ def _key(state: Any) -> rx.Component:
     return rx.el.div(
         field(
             "Key",
-            rx.el.div(control, _key_buttons(state, row), class_name="row key-row"),
-            name=KEY,
+            rx.el.div(
+                control,
+                _test_button(state, service, key, address),
+                rx.cond(row.is_set & ~row.is_given, _key_buttons(state, key), rx.fragment()),
+                class_name="row key-row",
+            ),
+            name=key,
             note=rx.el.span(note),
             error=error,
         ),
         # Said aloud when it changes, so it is there before.
         rx.el.div(
             rx.cond(
-                state.test_words,
+                state.test_words & (state.tested == service),
                 rx.el.div(status_of(state.test_words, state.test_tone), class_name="test-words"),
                 rx.fragment(),
             ),
@@ -104,27 +144,57 @@ def _key(state: Any) -> rx.Component:
     )
 
 
-def _key_buttons(state: Any, row: Any) -> rx.Component:
-    stored = rx.cond(
-        state.replacing,
+def _key_buttons(state: Any, key: str) -> rx.Component:
+    return rx.cond(
+        state.replacing == key,
         button("Keep the old one", on_click=state.keep_key),
         rx.fragment(
-            button("Replace", on_click=state.replace_key, aria_label="Replace the key"),
-            button("Remove", on_click=state.remove_key, aria_label="Remove the key"),
+            button("Replace", on_click=state.replace_key(key), aria_label="Replace the key"),
+            button("Remove", on_click=state.remove_key(key), aria_label="Remove the key"),
         ),
     )
-    test = button(
-        rx.cond(state.testing, "Testing", "Test"),
+
+
+def _test_button(state: Any, service: str, key: str, address: str) -> rx.Component:
+    return button(
+        rx.cond(state.testing == service, "Testing", "Test"),
         icon="plug-zap",
-        on_click=state.test_openai(_typed_in(KEY), _typed_in(ADDRESS)),
+        on_click=state.test(service, _typed_in(key), _typed_in(address)),
         aria_disabled=rx.cond(state.testing, "true", "false"),
     )
-    return rx.fragment(test, rx.cond(row.is_set & ~row.is_given, stored, rx.fragment()))
 
 
 def _typed_in(name: str) -> rx.Var[str]:
     """Return what a field holds at the moment of the click: a key is never kept in the state."""
     return rx.Var(f'(document.getElementById("field-{name}")?.value ?? "")', _var_type=str)
+
+
+def speech_form(state: Any) -> rx.Component:
+    """Return who speaks, and with which voice and model where a clone names none."""
+    return rx.el.form(
+        _choice(state, SPEECH, "Answers are spoken by", _options("speech", _SPOKEN_BY)),
+        _text(
+            state,
+            VOICE,
+            "Voice of clones that have none",
+            "The id of a voice. A clone's own voice is chosen on its Voice page.",
+            auto_complete="off",
+            spell_check=False,
+        ),
+        _text(
+            state,
+            VOICE_MODEL,
+            "ElevenLabs model",
+            "eleven_flash_v2_5 begins soonest and costs half.",
+            auto_complete="off",
+            spell_check=False,
+        ),
+        rx.el.div(button("Save speech", type="submit"), class_name="form-end"),
+        on_submit=state.save_speech,
+        class_name="stack loose",
+        custom_attrs={"noValidate": True},
+        key=rx.Var.create("speech-") + state.form_key.to_string(),
+    )
 
 
 def models_form(state: Any) -> rx.Component:

@@ -6,9 +6,11 @@ import reflex as rx
 
 from clone_studio.components.buttons import button_link
 from clone_studio.components.connections import (
+    elevenlabs_form,
     for_the_owner,
     models_form,
     openai_form,
+    speech_form,
 )
 from clone_studio.components.health import needing_attention
 from clone_studio.components.local_models import local_models
@@ -58,9 +60,15 @@ KEYS = Section(
     rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
 )
 MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
+SPEECH = Section(
+    "speech",
+    "Speech",
+    ConnectionsState.speech_words,
+    HealthState.tones.get("speech", "neutral"),
+)
 LOCAL = Section("local-models", "Local models", LocalModelsState.words, "success")
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
-SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, LOCAL, HEALTH)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, SPEECH, LOCAL, HEALTH)
 
 
 def view() -> rx.Component:
@@ -121,6 +129,18 @@ def _owners_sections() -> list[rx.Component]:
             MODELS,
             "What writes the answers, and what finds passages by meaning.",
             owned(ConnectionsState, models_form(ConnectionsState)),
+        ),
+        section(
+            SPEECH,
+            "Who reads answers aloud. A change holds for what is heard next.",
+            owned(
+                ConnectionsState,
+                rx.el.div(
+                    speech_form(ConnectionsState),
+                    elevenlabs_form(ConnectionsState),
+                    class_name="stack loose",
+                ),
+            ),
         ),
         section(
             LOCAL,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from clone_studio.errors import InvalidInput, ProviderError, ProviderTimeout
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.stored_settings import StoredSettings
-from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel
+from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,9 +36,9 @@ class Nearby:
 class Makers:
     """How providers are made of settings.
 
-    `model_inputs` and `embedder_inputs` return what of the settings each depends on: while that
-    stays the same, so does the provider. `openai_model` is the model server of the settings,
-    whoever answers.
+    `model_inputs`, `embedder_inputs` and `speech_inputs` return what of the settings each
+    depends on: while that stays the same, so does the provider. `openai_model` and `elevenlabs`
+    are the servers of the settings, whoever answers and speaks.
     """
 
     model: Callable[[Settings], LanguageModel]
@@ -45,6 +46,9 @@ class Makers:
     embedder: Callable[[Settings], Embedder]
     embedder_inputs: Inputs
     openai_model: Callable[[Settings], LanguageModel]
+    speech: Callable[[Settings], SpeechEngine]
+    speech_inputs: Inputs
+    elevenlabs: Callable[[Settings], SpeechEngine]
 
 
 class Connections:
@@ -54,6 +58,7 @@ class Connections:
         stored: The settings.
         llm: The language model; exchanged where it is a switch.
         embedder: The embedder; exchanged where it is a switch.
+        speech_engine: The speech engine; exchanged where it is a switch.
         makers: Make new providers.
         reembed: Queues files for another embedder; blocking, returns how many.
         ollama: Where a model server on this machine is looked for.
@@ -65,6 +70,7 @@ class Connections:
         *,
         llm: LanguageModel,
         embedder: Embedder,
+        speech_engine: SpeechEngine,
         makers: Makers,
         reembed: Callable[[], int],
         ollama: str = OLLAMA,
@@ -72,6 +78,7 @@ class Connections:
         self._stored = stored
         self._llm = llm
         self._embedder = embedder
+        self._speech_engine = speech_engine
         self._makers = makers
         self._reembed = reembed
         self._ollama = ollama
@@ -97,6 +104,10 @@ class Connections:
         if isinstance(self._llm, SwitchedModel) and _differ(makers.model_inputs, before, now):
             await self._llm.exchange(makers.model(now))
             logger.info("Answers are written by %s from now on", self._llm.kind)
+        speech = self._speech_engine
+        if isinstance(speech, SwitchedSpeech) and _differ(makers.speech_inputs, before, now):
+            await speech.exchange(makers.speech(now))
+            logger.info("Answers are spoken by %s from now on", speech.kind)
         if not isinstance(self._embedder, SwitchedEmbedder) or not _differ(
             makers.embedder_inputs, before, now
         ):
@@ -111,7 +122,7 @@ class Connections:
 
         Args:
             user_id: The owner.
-            service: Which one: `openai`.
+            service: Which one: `openai` or `elevenlabs`.
             typed: Settings by name, on top of those in force.
 
         Raises:
@@ -119,17 +130,21 @@ class Connections:
             InvalidInput: A value cannot be used, or there is no such service.
             ProviderError: The service does not answer as it should; says why and what to do.
         """
-        tests: dict[str, Callable[[Settings], Awaitable[str]]] = {"openai": self._test_openai}
+        tests: dict[str, tuple[str, Callable[[Settings], Awaitable[str]]]] = {
+            "openai": ("openai_place", self._test_openai),
+            "elevenlabs": ("elevenlabs_place", self._test_elevenlabs),
+        }
         tried = await asyncio.to_thread(self._stored.tried, user_id, typed)
         if service not in tests:
             raise InvalidInput(
                 f"There is no service of this name. Known: {', '.join(tests)}.", field="service"
             )
+        place, test = tests[service]
         try:
-            return await asyncio.wait_for(tests[service](tried), TEST_SECONDS)
+            return await asyncio.wait_for(test(tried), TEST_SECONDS)
         except TimeoutError:
             raise ProviderTimeout(
-                f"{tried.openai_place} did not answer within {TEST_SECONDS:.0f} seconds. Check "
+                f"{getattr(tried, place)} did not answer within {TEST_SECONDS:.0f} seconds. Check "
                 "the address, and whether this machine reaches it."
             ) from None
 
@@ -149,6 +164,13 @@ class Connections:
             f"{place} answers and offers {count}, but not {tried.chat_model}. "
             f"Choose another chat model under Models, such as {names[0]}."
         )
+
+    async def _test_elevenlabs(self, tried: Settings) -> str:
+        engine = self._makers.elevenlabs(tried)
+        try:
+            return await engine.check()
+        finally:
+            await engine.close()
 
     async def nearby(self, user_id: str) -> Nearby | None:
         """Look for a model server on this machine, to offer it; None where it is of no use.

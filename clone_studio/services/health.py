@@ -13,6 +13,7 @@ from clone_studio.db import Database
 from clone_studio.errors import StudioError
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services import workload
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.settings import MEBIBYTE
@@ -52,6 +53,7 @@ class HealthService:
         database: Is asked itself, and tells what waits for work.
         llm: Is asked whether it answers.
         embedder: Is asked whether it works.
+        speech_engine: Is asked whether it speaks.
         clock: Seconds, for tests.
         deadline: Seconds that a caller waits for an outside part.
     """
@@ -63,6 +65,7 @@ class HealthService:
         *,
         llm: LanguageModel,
         embedder: Embedder,
+        speech_engine: SpeechEngine,
         clock: Callable[[], float] = time.monotonic,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
@@ -70,8 +73,10 @@ class HealthService:
         self._database = database
         self._llm = llm
         self._embedder = embedder
+        self._speech_engine = speech_engine
         self._model = _Asked("language model", self._ask_model, clock, deadline)
         self._meaning = _Asked("embedding model", self._ask_embedder, clock, deadline)
+        self._speech = _Asked("speech", self._ask_speech, clock, deadline)
 
     async def report(self, *, again: bool = False) -> Health:
         """Return how every part is.
@@ -82,13 +87,14 @@ class HealthService:
         most = AGAIN_SECONDS if again else CHECK_SECONDS
         # Another model may be in use since the last check.
         key = self._stored.revision
-        inside, model, meaning = await asyncio.gather(
+        inside, model, meaning, speech = await asyncio.gather(
             asyncio.to_thread(self._inside),
             self._model.part(key, most),
             self._meaning.part(key, most),
+            self._speech.part(key, most),
         )
         database, *others, disk = inside
-        parts = (database, model, meaning, *others, disk)
+        parts = (database, model, meaning, speech, *others, disk)
         statuses = {part.status for part in parts}
         bad: tuple[Status, ...] = ("down", "degraded")
         return Health(next((one for one in bad if one in statuses), "ok"), parts)
@@ -97,6 +103,7 @@ class HealthService:
         """End checks that still wait."""
         self._model.cancel()
         self._meaning.cancel()
+        self._speech.cancel()
 
     def _inside(self) -> tuple[Part, ...]:
         """Return the parts that are asked of this machine: the database first, the disk last."""
@@ -153,6 +160,21 @@ class HealthService:
                 "Run ./studio models install embedding, then restart the studio."
                 if local
                 else "Settings, Keys and services: “Test” tries the address and the key.",
+            )
+
+    async def _ask_speech(self) -> Part:
+        name = "speech"
+        try:
+            return Part(name, "ok", await self._speech_engine.check())
+        except StudioError as error:
+            local = self._speech_engine.kind == "local"
+            return Part(
+                name,
+                "degraded",
+                f"Answers cannot be heard now; their text is complete. {error.detail}",
+                "Run ./studio models install speech."
+                if local
+                else "Settings, Speech: “Test” tries the address and the key.",
             )
 
     def _disk(self) -> Part:

@@ -44,6 +44,11 @@ DEFINITIONS = (
     Definition("STUDIO_CHAT_MODEL"),
     Definition("STUDIO_EMBEDDINGS"),
     Definition("STUDIO_EMBEDDING_MODEL"),
+    Definition("STUDIO_SPEECH"),
+    Definition("ELEVENLABS_API_KEY", is_secret=True),
+    Definition("ELEVENLABS_BASE_URL"),
+    Definition("DEFAULT_VOICE_ID"),
+    Definition("STUDIO_SPEECH_MODEL"),
 )
 _BY_NAME = {one.name: one for one in DEFINITIONS}
 

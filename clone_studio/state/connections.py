@@ -15,7 +15,12 @@ from clone_studio.state.shell import ShellState
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 ANSWERS, CHAT_MODEL = "STUDIO_LLM", "STUDIO_CHAT_MODEL"
 EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
-OPENAI_FIELDS = (KEY, ADDRESS)
+VOICE_KEY, VOICE_ADDRESS = "ELEVENLABS_API_KEY", "ELEVENLABS_BASE_URL"
+# Address and key of each service, by its name in `Connections.test`.
+SERVICES = {"openai": (KEY, ADDRESS), "elevenlabs": (VOICE_KEY, VOICE_ADDRESS)}
+KEYS = tuple(key for key, _address in SERVICES.values())
+SPEECH_FIELDS = ("STUDIO_SPEECH", "DEFAULT_VOICE_ID", "STUDIO_SPEECH_MODEL")
+SPOKEN_BY = {"elevenlabs": "ElevenLabs", "local": "This machine", "off": "Off"}
 MODEL_FIELDS = (ANSWERS, CHAT_MODEL, EMBEDDINGS, EMBEDDING_MODEL)
 TYPED_CHARS = 2000
 
@@ -39,11 +44,13 @@ class ConnectionsState(StudioState):
     settings: dict[str, SettingRow] = {}
     errors: dict[str, str] = {}
     form_key: int = 0
-    replacing: bool = False
+    replacing: str = ""
     keys_words: str = ""
     keys_tone: str = "neutral"
     models_words: str = ""
-    testing: bool = False
+    speech_words: str = ""
+    testing: str = ""
+    tested: str = ""
     test_words: str = ""
     test_tone: str = "neutral"
     names: list[str] = []
@@ -56,7 +63,7 @@ class ConnectionsState(StudioState):
     @rx.event
     async def open(self) -> Reaction:
         """Read the settings, for the page or to try again."""
-        self.problem, self.errors, self.replacing = "", {}, False
+        self.problem, self.errors, self.replacing = "", {}, ""
         self._forget_test()
         try:
             await self._read()
@@ -76,12 +83,13 @@ class ConnectionsState(StudioState):
         self.passages = await asyncio.to_thread(studio.ingester.passages)
         quoting = studio.llm.kind == "quotes"
         self.models_words = "Quotes only" if quoting else studio.llm.default_model
+        self.speech_words = SPOKEN_BY[studio.speech_engine.kind]
         self.meaning_by = studio.embedder.model
         place = (await asyncio.to_thread(studio.stored.in_force)).openai_place
         self._say_keys(place)
 
     def _say_keys(self, place: str) -> None:
-        rows = [self.settings[name] for name in OPENAI_FIELDS]
+        rows = [self.settings[name] for name in SERVICES["openai"]]
         if any(row.problem for row in rows):
             self.keys_words, self.keys_tone = "Enter the key again", "warning"
         elif any(row.is_set for row in rows):
@@ -103,28 +111,35 @@ class ConnectionsState(StudioState):
             self.names, self.names_problem = names, problem
 
     @rx.event
-    def replace_key(self) -> None:
+    def replace_key(self, name: str) -> None:
         """Show the field for another key."""
-        self.replacing = True
+        self.replacing = name if name in KEYS else ""
 
     @rx.event
     def keep_key(self) -> None:
         """Hide the field for another key again."""
-        self.replacing = False
-        self.errors = {name: text for name, text in self.errors.items() if name != KEY}
+        self.replacing = ""
+        self.errors = {name: text for name, text in self.errors.items() if name not in KEYS}
 
     @rx.event
     async def save_keys(self, form: dict[str, str]) -> Reaction:
         """Store address and key; an empty key field leaves the stored one."""
-        typed = _typed(form, OPENAI_FIELDS)
-        if not typed.get(KEY):
-            typed.pop(KEY, None)
+        typed = _typed(form, tuple(name for pair in SERVICES.values() for name in pair))
+        typed = {name: value for name, value in typed.items() if value or name not in KEYS}
         return await self._change(typed, "Saved. It holds from the next answer on.")
 
     @rx.event
-    async def remove_key(self) -> Reaction:
-        """Forget the stored key."""
-        return await self._change({KEY: None}, "The key was removed.")
+    async def remove_key(self, name: str) -> Reaction:
+        """Forget a stored key."""
+        if name not in KEYS:
+            return None
+        return await self._change({name: None}, "The key was removed.")
+
+    @rx.event
+    async def save_speech(self, form: dict[str, str]) -> Reaction:
+        """Store who speaks, and with which voice and model where a clone names none."""
+        typed = _typed(form, SPEECH_FIELDS)
+        return await self._change(typed, "Saved. It holds from the next answer on.")
 
     @rx.event
     async def save_models(self, form: dict[str, str]) -> Reaction:
@@ -142,7 +157,7 @@ class ConnectionsState(StudioState):
         except StudioError as error:
             self._report(error)
             return None
-        self.errors, self.replacing = {}, False
+        self.errors, self.replacing = {}, ""
         self.form_key += 1
         self._forget_test()
         if waiting:
@@ -157,32 +172,39 @@ class ConnectionsState(StudioState):
         return [ConnectionsState.read_names(), HealthState.check_again()]
 
     @rx.event(background=True)
-    async def test_openai(self, key: str, address: str) -> None:
-        """Try the server with what is typed, saved or not."""
+    async def test(self, service: str, key: str, address: str) -> None:
+        """Try a service with what is typed, saved or not."""
+        if service not in SERVICES:
+            return
+        key_name, address_name = SERVICES[service]
         async with self:
             if self.testing:
                 return
-            self.testing, self.errors = True, {}
+            self.testing, self.errors = service, {}
             self._test_run += 1
             run, user_id = self._test_run, self._user_id
             given = {name for name, row in self.settings.items() if row.is_given}
-        typed = {KEY: str(key)[:TYPED_CHARS].strip(), ADDRESS: str(address)[:TYPED_CHARS].strip()}
-        if not typed[KEY]:
-            del typed[KEY]
+        typed = {
+            key_name: str(key)[:TYPED_CHARS].strip(),
+            address_name: str(address)[:TYPED_CHARS].strip(),
+        }
+        if not typed[key_name]:
+            del typed[key_name]
         words, tone, errors = "", "danger", {}
         try:
             tried = {name: value for name, value in typed.items() if name not in given}
-            words = await services().connections.test(user_id, "openai", tried)
+            words = await services().connections.test(user_id, service, tried)
             tone = "success"
         except InvalidInput as error:
-            errors = {error.field or KEY: error.detail}
+            errors = {error.field or key_name: error.detail}
         except StudioError as error:
             words = error.detail
         finally:
             async with self:
-                self.testing = False
+                self.testing = ""
                 if run == self._test_run:
-                    self.test_words, self.test_tone, self.errors = words, tone, errors
+                    self.tested, self.errors = service, errors
+                    self.test_words, self.test_tone = words, tone
 
     def _forget_test(self) -> None:
         """Forget what a test said of values that may be others by now."""

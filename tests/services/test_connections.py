@@ -13,6 +13,8 @@ from clone_studio.errors import InvalidInput, NotFound, ProviderError, ProviderR
 from clone_studio.models import User
 from clone_studio.settings import Settings
 from tests.knowledge.tiny_model import write_model
+from tests.servers.elevenlabs_server import KEY as VOICE_KEY
+from tests.servers.elevenlabs_server import ElevenLabsServer
 from tests.servers.openai_server import Behaviour, OpenAIServer
 
 KEY = "sk-proj-0123456789-abcdefghij-WXYZ"
@@ -171,3 +173,16 @@ async def test_only_the_owner_tests_and_changes(world: Services, server: OpenAIS
     with pytest.raises(InvalidInput):
         await world.connections.test(OWNER, "telepathy", {})
     assert server.requests == []
+
+
+async def test_a_voice_key_changes_who_speaks_and_is_tested(world: Services) -> None:
+    with ElevenLabsServer().running() as voices:
+        changes = {"ELEVENLABS_API_KEY": VOICE_KEY, "ELEVENLABS_BASE_URL": voices.address}
+        words = await world.connections.test(OWNER, "elevenlabs", changes)
+        assert "82,769 of 100,000 characters are left" in words
+        assert world.speech_engine.kind == "local"
+        await world.connections.change(OWNER, changes)
+        assert world.speech_engine.kind == "elevenlabs"
+        assert len(await world.speech_engine.voices()) == 4
+    await world.connections.change(OWNER, {**dict.fromkeys(changes), "STUDIO_SPEECH": "off"})
+    assert world.speech_engine.kind == "off"

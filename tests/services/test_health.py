@@ -1,6 +1,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from clone_studio.models import Job, Persona, StoredFile, User
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.providers.speech.local import LocalSpeech
+from clone_studio.providers.speech.off import NoSpeech
 from clone_studio.services.audit import AuditService
 from clone_studio.services.health import (
     AGAIN_SECONDS,
@@ -24,6 +27,7 @@ from clone_studio.services.workload import STUCK_AFTER
 from tests.chat_world import PacedModel
 from tests.servers.models import KEY, model_at
 from tests.servers.openai_server import OpenAIServer
+from tests.services.test_speech import Parrot
 
 
 class Meaning:
@@ -101,7 +105,13 @@ async def health(
 
 def service(studio: Services, llm: LanguageModel, meaning: Meaning, clock: Clock) -> HealthService:
     return HealthService(
-        studio.stored, studio.database, llm=llm, embedder=meaning, clock=clock, deadline=0.2
+        studio.stored,
+        studio.database,
+        llm=llm,
+        embedder=meaning,
+        speech_engine=Parrot(),
+        clock=clock,
+        deadline=0.2,
     )
 
 
@@ -116,6 +126,7 @@ async def test_all_is_well(health: HealthService) -> None:
         "database",
         "language model",
         "embedding model",
+        "speech",
         "search",
         "jobs",
         "disk",
@@ -218,7 +229,12 @@ async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm
     studio.database.dispose()
     shutil.rmtree(studio.settings.data_dir)
     health = await HealthService(
-        stored, studio.database, llm=llm, embedder=Meaning(), clock=Clock()
+        stored,
+        studio.database,
+        llm=llm,
+        embedder=Meaning(),
+        speech_engine=NoSpeech(),
+        clock=Clock(),
     ).report()
     assert health.status == "down"
     assert part(health, "database").status == "down"
@@ -278,3 +294,18 @@ async def test_failed_and_forgotten_jobs_are_said(studio: Services, health: Heal
     with studio.database.write() as session:
         session.add(Job(kind="embed", subject_id="3", state="running"))
     assert "nobody" not in part(await health.report(), "jobs").detail
+
+
+async def test_speech_that_is_missing_is_said_with_its_repair(
+    studio: Services, llm: Asked, tmp_path: Path
+) -> None:
+    for engine, status, words in (
+        (LocalSpeech(tmp_path), "degraded", "models install speech"),
+        (NoSpeech(), "ok", "switched off"),
+    ):
+        health = await HealthService(
+            studio.stored, studio.database, llm=llm, embedder=Meaning(), speech_engine=engine
+        ).report()
+        speech = part(health, "speech")
+        assert speech.status == status
+        assert words in speech.detail + speech.fix

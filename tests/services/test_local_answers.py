@@ -42,9 +42,7 @@ async def world(settings: Settings, model: SmallModel) -> AsyncIterator[World]:
 async def test_a_sentence_of_the_passages_is_cited_though_the_model_forgot(
     world: World, model: SmallModel
 ) -> None:
-    model.say(
-        "The thirteen virtues begin with ", "temperance. They were", " printed in Boston [2]."
-    )
+    model.say("The thirteen virtues begin with ", "temperance. They were", " sold in Boston [2].")
     model.finish()
     answer = await world.answer(QUESTION)
     assert answer.content == (

@@ -55,33 +55,33 @@ async def test_a_saved_connection_is_named_everywhere(
     assert row(tab, "OPENAI_API_KEY").shown == "sk-…WXYZ"
     assert row(tab, "OPENAI_BASE_URL").shown == ""
     assert tab.value(ConnectionsState, "form_key") == form_key + 1
-    await tab.send(ConnectionsState.remove_key)
+    await tab.send(ConnectionsState.remove_key, name="OPENAI_API_KEY")
     assert tab.value(ShellState, "model") == "Quotes only"
     await studio.llm.close()
 
 
 async def test_a_save_that_fails_names_the_field_and_leaves_the_form_alone(tab: Tab) -> None:
-    await tab.send(ConnectionsState.replace_key)
+    await tab.send(ConnectionsState.replace_key, name="OPENAI_API_KEY")
     before = tab.value(ConnectionsState, "form_key")
     form = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "nowhere"}
     await tab.send(ConnectionsState.save_keys, form=form)
     assert set(tab.value(ConnectionsState, "errors")) == {"OPENAI_BASE_URL"}
     assert tab.value(ConnectionsState, "form_key") == before
-    assert tab.value(ConnectionsState, "replacing") is True
+    assert tab.value(ConnectionsState, "replacing") == "OPENAI_API_KEY"
     assert not row(tab, "OPENAI_API_KEY").is_set
 
 
 async def test_a_test_speaks_of_what_is_typed(tab: Tab, server: OpenAIServer) -> None:
-    await tab.send(ConnectionsState.test_openai, key=KEY, address=server.address)
+    await tab.send(ConnectionsState.test, service="openai", key=KEY, address=server.address)
     assert "answers and offers 3 models" in tab.value(ConnectionsState, "test_words")
     assert tab.value(ConnectionsState, "test_tone") == "success"
     server.behaviour.mode = "401"
-    await tab.send(ConnectionsState.test_openai, key=KEY, address=server.address)
+    await tab.send(ConnectionsState.test, service="openai", key=KEY, address=server.address)
     assert "does not accept the API key" in tab.value(ConnectionsState, "test_words")
-    await tab.send(ConnectionsState.test_openai, key="", address="nowhere")
+    await tab.send(ConnectionsState.test, service="openai", key="", address="nowhere")
     assert tab.value(ConnectionsState, "test_words") == ""
     assert set(tab.value(ConnectionsState, "errors")) == {"OPENAI_BASE_URL"}
-    assert tab.value(ConnectionsState, "testing") is False
+    assert tab.value(ConnectionsState, "testing") == ""
     assert KEY not in tab.received
 
 
@@ -108,8 +108,10 @@ async def test_nobody_but_the_owner(studio: Services, harness: Harness, cookie: 
     await tab.open()
     assert tab.value(ConnectionsState, "allowed") is False
     await tab.send(ConnectionsState.save_keys, form={"OPENAI_API_KEY": KEY})
-    await tab.send(ConnectionsState.remove_key)
-    await tab.send(ConnectionsState.test_openai, key=KEY, address="http://127.0.0.1:9/v1")
+    await tab.send(ConnectionsState.remove_key, name="OPENAI_API_KEY")
+    await tab.send(
+        ConnectionsState.test, service="openai", key=KEY, address="http://127.0.0.1:9/v1"
+    )
     assert studio.stored.in_force().openai_api_key is None
     assert tab.value(ConnectionsState, "settings") == {}
     assert OWNER_EMAIL not in tab.received

@@ -20,6 +20,7 @@ from clone_studio.services.auth import SESSION_COOKIE
 from clone_studio.state.chat import ChatState
 from clone_studio.state.connections import ConnectionsState
 from clone_studio.state.health import HealthState
+from tests.servers.elevenlabs_server import ElevenLabsServer
 from tests.servers.openai_server import OpenAIServer
 from tests.state.harness import Harness, Tab
 
@@ -27,12 +28,19 @@ ORIGIN = "http://127.0.0.1:3000"
 BY_PAGE = "sk-entered-in-the-page-0123456789-abcd"
 BY_API = "sk-entered-by-the-api-0123456789-efgh"
 ONLY_TRIED = "sk-only-tried-and-never-saved-0123-ijkl"
+VOICE = "sk_voice-entered-in-the-page-0123-mnop"
 KEYS = (BY_PAGE, BY_API, ONLY_TRIED)
 
 
 @pytest.fixture
 def server() -> Iterator[OpenAIServer]:
     with OpenAIServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def voices() -> Iterator[ElevenLabsServer]:
+    with ElevenLabsServer().running() as running:
         yield running
 
 
@@ -77,7 +85,7 @@ async def client(studio: Services, cookie: str) -> AsyncIterator[Client]:
 async def use_the_page(tab: Tab, server: OpenAIServer) -> None:
     await tab.open()
     typed = {"OPENAI_API_KEY": BY_PAGE, "OPENAI_BASE_URL": server.address}
-    await tab.send(ConnectionsState.test_openai, key=ONLY_TRIED, address=server.address)
+    await tab.send(ConnectionsState.test, service="openai", key=ONLY_TRIED, address=server.address)
     assert "answers and offers" in tab.value(ConnectionsState, "test_words")
     await tab.send(ConnectionsState.save_keys, form=typed)
     settings = tab.value(ConnectionsState, "settings")
@@ -89,12 +97,28 @@ async def use_the_page(tab: Tab, server: OpenAIServer) -> None:
     assert set(tab.value(ConnectionsState, "errors")) == {"OPENAI_API_KEY"}
 
 
+async def use_the_voice(tab: Tab, client: Client, server: ElevenLabsServer) -> None:
+    """Enter the key of a voice that the server refuses, and have it speak."""
+    address = server.address
+    typed = {"ELEVENLABS_API_KEY": VOICE, "ELEVENLABS_BASE_URL": address}
+    await tab.send(ConnectionsState.test, service="elevenlabs", key=VOICE, address=address)
+    assert "does not accept the key" in tab.value(ConnectionsState, "test_words")
+    await tab.send(ConnectionsState.save_keys, form=typed)
+    assert tab.value(ConnectionsState, "settings")["ELEVENLABS_API_KEY"].shown == "sk_…mnop"
+    assert tab.value(ConnectionsState, "speech_words") == "ElevenLabs"
+    spoken = await client("POST", "/api/personas/ben/voice/stream", json={"text": "Hello."})
+    assert spoken.status_code == 502
+    assert {one.headers["xi-api-key"] for one in server.requests} == {VOICE}
+
+
 async def be_refused(tab: Tab, client: Client, server: OpenAIServer) -> None:
     """Have the server repeat the key, in answers, tests, lists and health."""
     for mode in ("repeat_400", "repeat_401"):
         server.behaviour.mode = mode
         await client("POST", "/api/chat/ben", json={"message": "Who are you?"})
-        await tab.send(ConnectionsState.test_openai, key=ONLY_TRIED, address=server.address)
+        await tab.send(
+            ConnectionsState.test, service="openai", key=ONLY_TRIED, address=server.address
+        )
         assert tab.value(ConnectionsState, "test_tone") == "danger"
         await tab.send(ConnectionsState.read_names)
         tried = {"service": "openai", "settings": {"OPENAI_API_KEY": ONLY_TRIED}}
@@ -129,6 +153,7 @@ async def test_an_entered_key_is_nowhere_in_clear(
     cookie: str,
     client: Client,
     server: OpenAIServer,
+    voices: ElevenLabsServer,
     log: io.StringIO,
 ) -> None:
     await client("POST", "/api/personas", json={"name": "Ben"})
@@ -137,10 +162,12 @@ async def test_an_entered_key_is_nowhere_in_clear(
     await client("POST", "/api/chat/ben", json={"message": "Who are you?"})
     await be_refused(tab, client, server)
     await use_the_api(client)
+    await use_the_voice(tab, client, voices)
     logging.getLogger("clone_studio").error("A library repeats %s", BY_API)
     used = {one.headers.get("authorization") for one in server.requests}
     assert {f"Bearer {key}" for key in KEYS} <= used, "each was really sent, so it was in use"
     await studio.llm.close()
+    await studio.speech_engine.close()
     await asyncio.to_thread(studio.database.dispose)
     places = {
         "socket": tab.received,
@@ -149,7 +176,9 @@ async def test_an_entered_key_is_nowhere_in_clear(
         **stored_files(studio),
     }
     assert {"studio.db"} < places.keys()
-    found = [(place, key) for place, text in places.items() for key in KEYS if key in text]
+    found = [
+        (place, key) for place, text in places.items() for key in (*KEYS, VOICE) if key in text
+    ]
     assert found == []
     # What is searched is what was written: the masks and the error sentences are there.
     assert "sk-…abcd" in places["socket"] and "sk-…efgh" in places["api"]

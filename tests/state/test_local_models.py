@@ -53,6 +53,7 @@ async def world(
             studio.stored,
             llm=studio.llm,
             embedder=studio.embedder,
+            speech_engine=studio.speech_engine,
             makers=MAKERS,
             reembed=studio.ingester.resume,
             ollama=ollama.address,
