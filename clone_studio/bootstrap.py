@@ -11,6 +11,8 @@ from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.embeddings.unusable import UnusableEmbedder
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.files.protocol import FileStore
+from clone_studio.providers.llm.automatic import AutomaticModel
+from clone_studio.providers.llm.local import LocalLanguageModel
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
@@ -32,6 +34,7 @@ from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.files import FileService
 from clone_studio.services.guide import GuideService
 from clone_studio.services.health import HealthService
+from clone_studio.services.installing import ModelInstaller
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
@@ -87,11 +90,19 @@ class Services:
     guide: GuideService
     health: HealthService
     local_models: LocalModels
+    installer: ModelInstaller
 
 
 def language_model(settings: Settings) -> LanguageModel:
     """Return the model that `settings` choose."""
-    return openai_model(settings) if settings.uses_openai_llm else QuotesModel()
+    if settings.uses_openai_llm:
+        return openai_model(settings)
+    if settings.llm == "quotes":
+        return QuotesModel()
+    local = LocalLanguageModel(
+        settings.local_models_dir, message_seconds=settings.llm_timeout_seconds
+    )
+    return local if settings.llm == "local" else AutomaticModel(local, QuotesModel())
 
 
 def openai_model(settings: Settings) -> LanguageModel:
@@ -369,6 +380,10 @@ class _Build:
     @cached_property
     def local_models(self) -> LocalModels:
         return LocalModels(self.settings.local_models_dir)
+
+    @cached_property
+    def installer(self) -> ModelInstaller:
+        return ModelInstaller(self.local_models, self.database, audit=self.audit)
 
 
 def build(settings: Settings, **given: Any) -> Services:

@@ -32,6 +32,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
             logger.info("Studio started")
             yield
     finally:
+        await studio.installer.close()
         await studio.chat.close()
         await studio.speech.close()
         await studio.speech_engine.close()

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
 
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
-    llm: Literal["auto", "openai", "quotes"] = Field("auto", alias="STUDIO_LLM")
+    llm: Literal["auto", "openai", "local", "quotes"] = Field("auto", alias="STUDIO_LLM")
     chat_model: str = Field("gpt-6-luna", alias="STUDIO_CHAT_MODEL")
     embeddings: Literal["auto", "openai", "local"] = Field("auto", alias="STUDIO_EMBEDDINGS")
     embedding_model: str = Field("text-embedding-3-small", alias="STUDIO_EMBEDDING_MODEL")
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
 
     @property
     def uses_openai_llm(self) -> bool:
-        """Whether answers come from an OpenAI-protocol server rather than from quotes."""
+        """Whether answers come from an OpenAI-protocol server rather than from this machine."""
         return self.llm == "openai" or (
             self.llm == "auto" and bool(self.openai_api_key or self.openai_base_url)
         )

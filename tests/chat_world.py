@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
@@ -11,7 +11,9 @@ from clone_studio.db import Database
 from clone_studio.models import Persona, User
 from clone_studio.providers.llm.protocol import (
     ChatRequest,
+    ChatTurn,
     Finished,
+    Kind,
     LanguageModel,
     Quote,
     TextDelta,
@@ -78,6 +80,9 @@ class Shelf:
     def quotes(self, question: str, passages: Sequence[Passage]) -> tuple[Quote, ...]:
         return evidence.quotes(question, passages, evidence.Weights({}, len(passages)))
 
+    def excerpts(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+        return evidence.excerpts(question, passages, evidence.Weights({}, len(passages)))
+
     def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
         return evidence.has_answer(
             question, passages, evidence.Weights({}, len(passages)), likeness=None
@@ -90,12 +95,13 @@ class PacedModel:
     `say` takes text, an error to raise, or a `Finished`.
     """
 
-    kind: Literal["openai", "quotes"] = "openai"
+    kind: Kind = "openai"
     default_model = "paced"
 
     def __init__(self) -> None:
         self.requests: list[ChatRequest] = []
         self.closed = 0
+        self.warmed: list[tuple[ChatTurn, ...]] = []
         self._coming: asyncio.Queue[str | Exception | Finished] = asyncio.Queue()
 
     def say(self, *what: str | Exception | Finished) -> None:
@@ -118,6 +124,9 @@ class PacedModel:
                 yield TextDelta(one)
         finally:
             self.closed += 1
+
+    async def warm(self, turns: tuple[ChatTurn, ...]) -> None:
+        self.warmed.append(turns)
 
     async def models(self) -> list[str]:
         return [self.default_model]

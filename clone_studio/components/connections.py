@@ -7,7 +7,7 @@ import reflex as rx
 
 from clone_studio.components.buttons import button
 from clone_studio.components.fields import field, select, text_input
-from clone_studio.components.surfaces import status, status_of
+from clone_studio.components.surfaces import status_of
 from clone_studio.settings import Settings
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -18,7 +18,8 @@ EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
 NAMES_LIST = "chat-model-names"
 
 _ANSWERED_BY = {
-    "auto": "The model server when one is set, otherwise quotes",
+    "auto": "The model server when one is set, else the model on this machine, else quotes",
+    "local": "Always the model on this machine",
     "openai": "Always the model server",
     "quotes": "Quotes only, no model",
 }
@@ -241,35 +242,6 @@ def models_form(state: Any) -> rx.Component:
         class_name="stack loose",
         custom_attrs={"noValidate": True},
         key=rx.Var.create("models-") + state.form_key.to_string(),
-    )
-
-
-def local_models(state: Any) -> rx.Component:
-    """Return the models that run on this machine, each with its licence."""
-    return rx.el.ul(
-        rx.foreach(
-            state.local_models,
-            lambda row: rx.el.li(
-                rx.el.div(
-                    rx.el.p(row.key, class_name="list-row__name"),
-                    rx.el.p(row.role, " model · ", row.size, " · ", row.licence, class_name="meta"),
-                    rx.cond(
-                        row.is_here,
-                        rx.fragment(),
-                        rx.el.p(
-                            "Fetch it in a terminal: ",
-                            rx.el.code("./studio models install ", row.key),
-                            class_name="list-row__fix",
-                        ),
-                    ),
-                    class_name="grow",
-                ),
-                rx.cond(row.is_here, status("Here", "success"), status("Not here", "neutral")),
-                class_name="list-row",
-                key=row.key,
-            ),
-        ),
-        class_name="list",
     )
 
 

@@ -14,8 +14,8 @@ from clone_studio.launch.console import MEGABYTE, Console, Failure
 from clone_studio.launch.environment import Environment
 from clone_studio.launch.frontend import Frontend
 from clone_studio.launch.options import PROJECT, Options, parse
-from clone_studio.providers import local_models
-from clone_studio.providers.model_catalogue import CATALOGUE, EMBEDDING, SPEECH
+from clone_studio.providers import local_models, model_engines
+from clone_studio.providers.model_catalogue import CATALOGUE, EMBEDDING, SPEECH, Engine, LocalModel
 from clone_studio.providers.model_sources import Progress, Sources
 
 CHECKS = (
@@ -80,6 +80,7 @@ class Launcher:
         require_free_port(self._options.host, self._options.port)
         self._environment.install()
         self._fetch(EMBEDDING.name)
+        self._keep_engines()
         self._console.say("  Sign in with a link from: ./studio link")
         address = ["--backend-host", self._options.host, "--backend-port", str(self._options.port)]
         return self._become("reflex", "run", "--env", "preview", *address)
@@ -133,21 +134,58 @@ class Launcher:
         folder = self._options.models_dir
         if action == "list":
             for model in CATALOGUE.values():
-                there = "installed" if local_models.installed(model.name, folder) else "not here"
                 size = f"{model.size / MEGABYTE:.0f} MB"
                 self._console.say(
-                    f"  {model.name:<20}{model.role:<12}{size:>7}  {model.licence:<12}{there}"
+                    f"  {model.name:<28}{model.role:<11}{size:>7}  {model.licence:<12}"
+                    f"{self._state_of(model)}"
                 )
             return 0
-        wanted = [local_models.find(name).name for name in names] or list(CATALOGUE)
+        wanted = [local_models.find(name).name for name in names] or [
+            model.name
+            for model in CATALOGUE.values()
+            if not model.is_optional or (folder / model.name).exists()
+        ]
         if action == "install":
             for name in wanted:
-                self._fetch(name)
-                self._console.say(f"  {name} is in {folder / name}")
+                self._install_model(name)
             return 0
         if action == "verify":
             return max([self._verify(name) for name in wanted])
         raise Failure(f"“models {action}” is not known. Use: models list, install or verify.")
+
+    def _state_of(self, model: LocalModel) -> str:
+        if not local_models.installed(model.name, self._options.models_dir):
+            return "not here"
+        if model.engine and not model_engines.is_installed(model.engine, self._environment.python):
+            return "without its engine"
+        return "installed"
+
+    def _install_model(self, name: str) -> None:
+        """Fetch a model and what runs it."""
+        engine = local_models.find(name).engine
+        if engine is not None:
+            self._environment.install()
+            self._install_engine(engine)
+        self._fetch(name)
+        self._console.say(f"  {name} is in {self._options.models_dir / name}")
+
+    def _install_engine(self, engine: Engine) -> None:
+        if not model_engines.is_installed(engine, self._environment.python):
+            with self._console.step("Model engine", engine.package):
+                model_engines.install(engine, self._environment.python)
+
+    def _keep_engines(self) -> None:
+        """Install again what runs an installed model, should the environment have lost it."""
+        for model in CATALOGUE.values():
+            if model.engine is None:
+                continue
+            if not local_models.installed(model.name, self._options.models_dir):
+                continue
+            try:
+                self._install_engine(model.engine)
+            except ModelMissing as problem:
+                # The studio is of use without it, so this is said and does not end the start.
+                self._console.say(f"  {model.name} cannot be used now. {problem}")
 
     def _verify(self, name: str) -> int:
         wrong = local_models.verify(name, self._options.models_dir)
@@ -165,6 +203,7 @@ class Launcher:
         self._fetch(EMBEDDING.name)
         if self._options.speaks_locally:
             self._fetch_speech()
+        self._keep_engines()
         Frontend(self._environment, self._console).build()
 
     def _fetch_speech(self) -> None:

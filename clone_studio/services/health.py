@@ -136,11 +136,16 @@ class HealthService:
                 name,
                 "degraded",
                 f"Clones cannot answer now. {error.detail}",
-                "Settings, Keys and services: “Test” tries the address and the key.",
+                "Settings, Local models: “Install” fetches it."
+                if self._llm.kind == "local"
+                else "Settings, Keys and services: “Test” tries the address and the key.",
             )
         quoting = self._llm.kind == "quotes"
-        fix = "To have answers written, enter a key or an address in Settings." if quoting else ""
-        return Part(name, "ok", detail, fix)
+        fix = (
+            "To have answers written, enter a key or an address in Settings, or install the "
+            "language model there, under Local models."
+        )
+        return Part(name, "ok", detail, fix if quoting else "")
 
     async def _ask_embedder(self) -> Part:
         name = "embedding model"

@@ -120,7 +120,7 @@ class StoredSettings:
             NotFound: The user is not the owner.
         """
         with self._database.read() as session:
-            _require_owner(session, user_id)
+            require_owner(session, user_id)
         return tuple(self._info(one) for one in DEFINITIONS)
 
     def tried(self, user_id: str, typed: Mapping[str, str | None]) -> Settings:
@@ -131,7 +131,7 @@ class StoredSettings:
             InvalidInput: A value cannot be used; `field` is the setting's name.
         """
         with self._database.read() as session:
-            _require_owner(session, user_id)
+            require_owner(session, user_id)
         values = {**self._read().values, **self._checked(typed)}
         return self.given.model_copy(update=_by_field(values))
 
@@ -143,7 +143,7 @@ class StoredSettings:
             InvalidInput: A value cannot be used; `field` is the setting's name.
         """
         with self._database.read() as session:
-            _require_owner(session, user_id)
+            require_owner(session, user_id)
         stored = self._read()
         checked = {
             name: value
@@ -185,7 +185,7 @@ class StoredSettings:
                 f"{name[:60]} cannot be set in the studio. Set it in the environment.",
                 field=name[:60],
             )
-        if self._is_given(name):
+        if self.is_given(name):
             raise InvalidInput(
                 f"{name} is set by the environment, which wins. Change it there.", field=name
             )
@@ -213,13 +213,14 @@ class StoredSettings:
                 field=name,
             )
 
-    def _is_given(self, name: str) -> bool:
+    def is_given(self, name: str) -> bool:
+        """Say whether the environment sets it, so that it is not changed here."""
         return field_of(name) in self.given.model_fields_set
 
     def _info(self, definition: Definition) -> SettingInfo:
         name, stored = definition.name, self._read()
         value = getattr(self._in_force, field_of(name))
-        source: Source = "environment" if self._is_given(name) else "default"
+        source: Source = "environment" if self.is_given(name) else "default"
         if source == "default" and (name in stored.values or name in stored.problems):
             source = "stored"
         return SettingInfo(
@@ -245,7 +246,7 @@ class StoredSettings:
         values: dict[str, Any] = {}
         problems: dict[str, str] = {}
         for row in rows:
-            if row.name not in _BY_NAME or self._is_given(row.name):
+            if row.name not in _BY_NAME or self.is_given(row.name):
                 continue
             try:
                 text = unseal(row.value, self.given) if row.is_secret else row.value
@@ -302,7 +303,8 @@ def _secrets_of(settings: Settings) -> set[str]:
     return {text for text in texts if len(text) >= SHORTEST_SECRET}
 
 
-def _require_owner(session: Session, user_id: str) -> None:
+def require_owner(session: Session, user_id: str) -> None:
+    """Raise `NotFound` unless the user is the owner."""
     user = session.get(User, user_id)
     if user is None or not user.is_owner:
         raise NotFound("There is nothing at this address.")

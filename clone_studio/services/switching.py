@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, LanguageModel, TextDelta
+from clone_studio.providers.llm.protocol import (
+    ChatRequest,
+    ChatTurn,
+    Finished,
+    Kind,
+    LanguageModel,
+    TextDelta,
+)
 from clone_studio.providers.speech.protocol import Allowance, SpeechEngine, SpeechRequest, Voice
 
 T = TypeVar("T")
@@ -89,7 +96,7 @@ class SwitchedModel:
         self._switch = Switch(build)
 
     @property
-    def kind(self) -> Literal["openai", "quotes"]:
+    def kind(self) -> Kind:
         """Which implementation is in use."""
         return self._switch.now.kind
 
@@ -113,6 +120,11 @@ class SwitchedModel:
         async with self.held() as model, aclosing(model.stream(request)) as events:
             async for event in events:
                 yield event
+
+    async def warm(self, turns: tuple[ChatTurn, ...]) -> None:
+        """Let the model in use get ready for a question that begins with `turns`."""
+        async with self.held() as model:
+            await model.warm(turns)
 
     async def models(self) -> list[str]:
         """Return the model names that can be chosen, best first."""

@@ -7,6 +7,7 @@ is finished. The thread list is in `ThreadsState`, the opened source in `SourceS
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import reflex as rx
 
@@ -94,7 +95,16 @@ class ChatState(StudioState):
             self.problem = error.detail
             return None
         self.ready = True
-        return None
+        return ChatState.warm
+
+    @rx.event(background=True)
+    async def warm(self) -> None:
+        """Let a model on this machine get ready while the first question is typed."""
+        async with self:
+            user_id, clone = self._user_id, self.clone
+        # Nobody has asked for anything yet: the first question will say what is wrong.
+        with suppress(StudioError):
+            await services().chat.warm(user_id, clone)
 
     async def _show_clone(self, persona: PersonaInfo) -> None:
         """Show whose chat it is, and the question that was begun for this clone."""

@@ -7,10 +7,8 @@ import reflex as rx
 
 from clone_studio.bootstrap import services
 from clone_studio.errors import InvalidInput, NotFound, ProviderError, StudioError
-from clone_studio.providers.local_models import Listed
 from clone_studio.services.stored_settings import SettingInfo
 from clone_studio.state.base import Reaction, StudioState
-from clone_studio.state.file_rows import size_words
 from clone_studio.state.health import HealthState
 from clone_studio.state.shell import ShellState
 
@@ -37,17 +35,6 @@ class SettingRow:
     problem: str = ""
 
 
-@dataclass(frozen=True)
-class LocalModelRow:
-    """A model that runs on this machine, with its licence."""
-
-    key: str = ""
-    role: str = ""
-    licence: str = ""
-    size: str = ""
-    is_here: bool = False
-
-
 class ConnectionsState(StudioState):
     """Which services and models are in use, for the owner alone."""
 
@@ -70,7 +57,6 @@ class ConnectionsState(StudioState):
     names_problem: str = ""
     meaning_by: str = ""
     passages: int = 0
-    local_models: list[LocalModelRow] = []
 
     _test_run: int = 0
 
@@ -95,8 +81,6 @@ class ConnectionsState(StudioState):
         found = await asyncio.to_thread(studio.stored.list_for, self._user_id)
         self.settings = {one.name: _row(one) for one in found}
         self.passages = await asyncio.to_thread(studio.ingester.passages)
-        listed = await asyncio.to_thread(studio.local_models.listing)
-        self.local_models = [_local_row(one) for one in listed]
         quoting = studio.llm.kind == "quotes"
         self.models_words = "Quotes only" if quoting else studio.llm.default_model
         self.speech_words = SPOKEN_BY[studio.speech_engine.kind]
@@ -239,14 +223,4 @@ def _row(info: SettingInfo) -> SettingRow:
         is_set=info.source != "default",
         is_given=info.source == "environment",
         problem=info.problem,
-    )
-
-
-def _local_row(listed: Listed) -> LocalModelRow:
-    return LocalModelRow(
-        key=listed.name,
-        role=listed.role.capitalize(),
-        licence=listed.licence,
-        size=size_words(listed.size),
-        is_here=listed.is_here,
     )

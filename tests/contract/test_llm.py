@@ -2,22 +2,28 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from clone_studio.providers.llm.protocol import LanguageModel, Quote, TextDelta
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.services.switching import SwitchedModel
+from tests.servers.local_model import local_model
 from tests.servers.models import model_at, request_of, whole
 from tests.servers.openai_server import OpenAIServer
 
 QUOTES = (Quote(2, "Temperance: eat not to dullness.", 2.0), Quote(1, "Silence is a virtue.", 1.0))
 
 
-@pytest.fixture(params=["openai", "quotes", "switched openai", "switched quotes"])
-async def model(request: pytest.FixtureRequest) -> AsyncIterator[LanguageModel]:
+@pytest.fixture(params=["openai", "local", "quotes", "switched openai", "switched quotes"])
+async def model(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LanguageModel]:
     with OpenAIServer().running() as server:
-        made = model_at(server) if "openai" in request.param else QuotesModel()
+        made: LanguageModel = QuotesModel()
+        if "openai" in request.param:
+            made = model_at(server)
+        elif request.param == "local":
+            made = local_model(tmp_path)
         yield SwitchedModel(lambda: made) if "switched" in request.param else made
         await made.close()
 
@@ -54,4 +60,10 @@ async def test_names_its_models_and_says_that_it_works(model: LanguageModel) -> 
 
 
 async def test_has_a_kind_that_pages_can_name(model: LanguageModel) -> None:
-    assert model.kind in {"openai", "quotes"}
+    assert model.kind in {"openai", "local", "quotes"}
+
+
+async def test_can_be_warmed_before_a_question(model: LanguageModel) -> None:
+    request = request_of(quotes=QUOTES)
+    await model.warm(request.turns[:1])
+    assert (await whole(model, request))[0]

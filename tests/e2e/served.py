@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
+MODELS = Path(os.environ.get("STUDIO_MODELS_DIR") or PROJECT / ".data" / "models")
 START_SECONDS = 60
 _LINK = re.compile(r"http://\S+/api/auth/link/\S+")
 
@@ -61,13 +62,12 @@ class ServedStudio:
 
     def _environment(self) -> dict[str, str]:
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
-        models = os.environ.get("STUDIO_MODELS_DIR") or str(PROJECT / ".data" / "models")
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
             "PYTHONUNBUFFERED": "1",
             "STUDIO_PORT": str(self.port),
             "STUDIO_DATA_DIR": str(self.data_dir),
-            "STUDIO_MODELS_DIR": models,
+            "STUDIO_MODELS_DIR": str(MODELS),
             "STUDIO_LLM": "quotes",
             "STUDIO_EMBEDDINGS": "local",
             **self.settings,

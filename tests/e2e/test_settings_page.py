@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Page, expect
 
+from clone_studio.providers.model_catalogue import EMBEDDING
 from tests.e2e.conftest import Visits
 from tests.e2e.pages import ask, finished_answer, new_clone, open_chat
-from tests.e2e.served import ServedStudio
+from tests.e2e.served import MODELS, ServedStudio
 from tests.servers.openai_server import OpenAIServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -17,9 +18,13 @@ KEY = "sk-e2e-entered-in-the-page-0123456789-wxyz"
 
 @pytest.fixture(scope="module")
 def open_choice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudio]:
-    """A studio whose environment says nothing about who answers."""
-    folder = tmp_path_factory.mktemp("choice") / "data"
-    studio = ServedStudio(folder, {"STUDIO_LLM": ""}).start()
+    """A studio whose environment says nothing about who answers, and without a language model."""
+    folder = tmp_path_factory.mktemp("choice")
+    models = folder / "models"
+    models.mkdir()
+    (models / EMBEDDING.name).symlink_to(MODELS / EMBEDDING.name)
+    given = {"STUDIO_LLM": "", "STUDIO_MODELS_DIR": str(models)}
+    studio = ServedStudio(folder / "data", given).start()
     yield studio
     studio.stop()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 
 class ModelHub:
@@ -13,6 +13,9 @@ class ModelHub:
         self.files = files
         self.ranges = ranges
         self.break_after: int | None = None
+        # Files are sent while this is set.
+        self.open = Event()
+        self.open.set()
         self.asked: list[tuple[str, str | None]] = []
         self.address = ""
 
@@ -43,6 +46,7 @@ class ModelHub:
         """Answer one request, from the byte asked for where ranges are spoken."""
         wanted = request.headers.get("Range")
         self.asked.append((request.path, wanted))
+        self.open.wait(60)
         body = self.files.get(request.path.rpartition("/")[2])
         if body is None:
             request.send_error(404)

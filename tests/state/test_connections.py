@@ -37,8 +37,6 @@ async def test_it_opens_with_what_is_in_force(tab: Tab) -> None:
     assert not any(one.is_set for one in tab.value(ConnectionsState, "settings").values())
     assert tab.value(ConnectionsState, "models_words") == "Quotes only"
     assert tab.value(ConnectionsState, "keys_words") == "No service"
-    licences = {one.key: one.licence for one in tab.value(ConnectionsState, "local_models")}
-    assert licences["all-MiniLM-L6-v2"] == "Apache-2.0"
 
 
 async def test_a_saved_connection_is_named_everywhere(

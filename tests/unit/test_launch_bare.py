@@ -104,6 +104,7 @@ def test_models_are_listed_without_being_there(tmp_path: Path) -> None:
     assert answer.returncode == 0
     assert "all-MiniLM-L6-v2" in answer.stdout
     assert "not here" in answer.stdout
+    assert "qwen2.5-coder-1.5b-instruct llm" in answer.stdout
 
 
 def test_verify_says_what_is_absent(tmp_path: Path) -> None:

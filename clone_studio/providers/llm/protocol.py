@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+Kind = Literal["openai", "local", "quotes"]
+
 
 @dataclass(frozen=True)
 class ChatTurn:
@@ -30,8 +32,9 @@ class Quote:
 class ChatRequest:
     """A prompt ready to be sent.
 
-    `quotes`, best first, serve the model that only quotes; `no_answer` is what the clone
-    says when its knowledge has no answer.
+    `quotes`, best first, serve the model that only quotes. Without turns and without quotes
+    the knowledge has no answer, which was decided before: `no_answer` is what the clone says
+    then.
     """
 
     turns: tuple[ChatTurn, ...]
@@ -63,8 +66,11 @@ class LanguageModel(Protocol):
     """Streams answers. Closing the generator closes the provider's stream."""
 
     @property
-    def kind(self) -> Literal["openai", "quotes"]:
-        """Which implementation this is; pages say so when it only quotes."""
+    def kind(self) -> Kind:
+        """Which implementation this is.
+
+        Pages say so when it only quotes; a small local one gets shorter prompts.
+        """
         ...
 
     @property
@@ -78,6 +84,13 @@ class LanguageModel(Protocol):
         Raises:
             ProviderError: With a sentence for the user; `ProviderInterrupted` once text
                 has been sent.
+        """
+        ...
+
+    async def warm(self, turns: tuple[ChatTurn, ...]) -> None:
+        """Get ready for a prompt that begins with `turns`; nothing where that is of no use.
+
+        Never raises for a model that cannot be used: the question will say so.
         """
         ...
 

@@ -3,9 +3,15 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
-from typing import Literal
 
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, Quote, TextDelta
+from clone_studio.providers.llm.protocol import (
+    ChatRequest,
+    ChatTurn,
+    Finished,
+    Kind,
+    Quote,
+    TextDelta,
+)
 
 NAME = "quotes"
 QUOTES_LIMIT = 4
@@ -17,7 +23,7 @@ SEVERAL = "Here is what my own material says about this, word for word:"
 class QuotesModel:
     """Streams the best quotes, each with its citation mark; it never writes a sentence itself."""
 
-    kind: Literal["openai", "quotes"] = "quotes"
+    kind: Kind = "quotes"
 
     @property
     def default_model(self) -> str:
@@ -36,6 +42,9 @@ class QuotesModel:
             await asyncio.sleep(0)
             yield TextDelta(f"\n\n{_block(quote)}")
         yield Finished(reason="stop", prompt_tokens=0, completion_tokens=0, model=NAME)
+
+    async def warm(self, turns: tuple[ChatTurn, ...]) -> None:
+        """Nothing is to be got ready."""
 
     async def models(self) -> list[str]:
         """Return the one name there is."""

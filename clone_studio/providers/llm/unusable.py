@@ -4,10 +4,9 @@ It refuses with the reason. Quoting instead would change who answers without any
 """
 
 from collections.abc import AsyncGenerator
-from typing import Literal
 
 from clone_studio.errors import ProviderRefused
-from clone_studio.providers.llm.protocol import ChatRequest, Finished, TextDelta
+from clone_studio.providers.llm.protocol import ChatRequest, ChatTurn, Finished, Kind, TextDelta
 
 
 class UnusableModel:
@@ -18,7 +17,7 @@ class UnusableModel:
         reason: Why it cannot, and what to do.
     """
 
-    kind: Literal["openai", "quotes"] = "openai"
+    kind: Kind = "openai"
 
     def __init__(self, name: str, reason: str) -> None:
         self._name = name
@@ -34,6 +33,9 @@ class UnusableModel:
         raise ProviderRefused(self._reason)
         # Never reached: it makes this a generator.
         yield TextDelta("")
+
+    async def warm(self, turns: tuple[ChatTurn, ...]) -> None:
+        """Nothing is to be got ready."""
 
     async def models(self) -> list[str]:
         """Raise `ProviderRefused`."""

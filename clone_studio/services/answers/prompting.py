@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 from clone_studio.db import utc_now
@@ -14,8 +15,11 @@ from clone_studio.services.prompts import Rendered
 from clone_studio.services.usage import estimate_tokens
 
 HISTORY_TOKENS = 2000
+# A model on this machine reads some fifty tokens a second.
+LOCAL_HISTORY_TOKENS = 150
 PASSAGE_TOKENS = 4000
 NAME_CHARS = 160
+FENCE_LETTERS = 12
 NO_ANSWER = "I have found nothing about that in my material."
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 _MARK = re.compile(r" ?\[\d{1,3}\]")
@@ -58,13 +62,13 @@ def fitting(passages: Sequence[Passage]) -> tuple[Passage, ...]:
     return tuple(kept)
 
 
-def trimmed(history: Sequence[ChatTurn]) -> tuple[ChatTurn, ...]:
-    """Return the newest turns that fit the budget, beginning with a question.
+def trimmed(history: Sequence[ChatTurn], tokens: int = HISTORY_TOKENS) -> tuple[ChatTurn, ...]:
+    """Return the newest turns that fit into `tokens`, beginning with a question.
 
     Citation marks are taken out: an earlier answer's numbers mean other passages.
     """
     kept: list[ChatTurn] = []
-    left = HISTORY_TOKENS
+    left = tokens
     for turn in reversed(history):
         content = _MARK.sub("", turn.content) if turn.role == "assistant" else turn.content
         left -= estimate_tokens(content)
@@ -78,7 +82,8 @@ def trimmed(history: Sequence[ChatTurn]) -> tuple[ChatTurn, ...]:
 
 def new_fence() -> str:
     """Return a delimiter for one prompt that no document can know."""
-    return f"material {secrets.token_hex(8)}"
+    # Letters, of which a model reads several as one token: figures are one each.
+    return f"material {''.join(secrets.choice(ascii_lowercase) for _ in range(FENCE_LETTERS))}"
 
 
 def no_answer_of(speaker: Speaker) -> str:

@@ -61,6 +61,15 @@ class Transcript:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def speaker(self, user_id: str, ref: str) -> Speaker:
+        """Return who answers in the name of a clone of this user.
+
+        Raises:
+            NotFound: There is no such clone.
+        """
+        with self._database.read() as session:
+            return speaker_of(persona_row(session, user_id, ref))
+
     def open(
         self,
         user_id: str,

@@ -13,6 +13,7 @@ from clone_studio.services.answers.preparing import Prepared, Preparer
 from clone_studio.services.answers.running import Running, citation_rows
 from clone_studio.services.answers.storable import StorableStream
 from clone_studio.services.answers.transcript import LOST, Ending, Transcript
+from clone_studio.services.knowledge.attribute import Attributor
 from clone_studio.services.knowledge.cite import CitationWriter
 from clone_studio.services.usage import usage_of
 
@@ -55,6 +56,7 @@ class Writing:
         self._turn = turn
         self._prepared: Prepared | None = None
         self._writer = CitationWriter(())
+        self._attributor: Attributor | None = None
         self._storable = StorableStream()
         self._sources_known = True
         self._finished: Finished | None = None
@@ -85,6 +87,8 @@ class Writing:
         running, spans = self._running, self._running.spans
         self._prepared = prepared = await self._prepared_when_read()
         self._writer = CitationWriter(prepared.passages)
+        if prepared.kind == "local":
+            self._attributor = Attributor(running.question, prepared.passages)
         asked = spans.now_ms()
         first: float | None = None
         try:
@@ -115,7 +119,10 @@ class Writing:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _take(self, delta: TextDelta) -> None:
-        self._running.add(self._writer.feed(self._storable.feed(delta.text)))
+        text = self._storable.feed(delta.text)
+        if self._attributor is not None:
+            text = self._attributor.feed(text)
+        self._running.add(self._writer.feed(text))
 
     def _prepare(self, is_patient: bool) -> Prepared | None:
         """Return the prompt, None while documents arrive that it should know."""
@@ -132,6 +139,8 @@ class Writing:
 
     async def _ending(self, state: str, error: StudioError | None = None) -> Ending:
         self._running.settling = True
+        if self._attributor is not None:
+            self._running.add(self._writer.feed(self._attributor.finish()))
         self._running.add(self._writer.finish())
         return await self._in_thread(self._end, state, error)
 
@@ -140,7 +149,8 @@ class Writing:
         with running.spans.span("cite"):
             citations = self._writer.citations(running.text) if self._sources_known else []
         running.spans.mark("total")
-        mode = "quotes" if self._llm.kind == "quotes" else "model"
+        kind = self._prepared.kind if self._prepared else self._llm.kind
+        mode = "quotes" if kind == "quotes" else "model"
         turns = self._prepared.request.turns if self._prepared else ()
         said = self._finished.model if self._finished else ""
         return Ending(

@@ -92,6 +92,13 @@ class Retriever:
             return ()
         return evidence.quotes(question, passages, self._weights(persona_id, question))
 
+    def excerpts(self, question: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
+        """Return the stretches of the best `passages` that say most about `question`."""
+        persona_id = self._owner_of(passages)
+        if persona_id is None:
+            return ()
+        return evidence.excerpts(question, passages, self._weights(persona_id, question))
+
     def has_answer(self, question: str, passages: Sequence[Passage]) -> bool:
         """Say whether `passages` hold enough of what `question` is about to answer it."""
         persona_id = self._owner_of(passages)
