@@ -53,6 +53,7 @@ def clone_form(state: Any) -> rx.Component:
         _section(
             "How it talks", "The first words, and what it says when it does not know.", *_talk(make)
         ),
+        rx.cond(state.editing, rx.fragment(), _template(make, state)),
         _section(
             "How it answers", "The settings of the model and of the search.", *_answers(make, state)
         ),
@@ -104,6 +105,29 @@ def _section(title: str, text: str, *children: rx.Component) -> rx.Component:
         ),
         rx.el.div(*children, class_name="form-section__fields"),
         class_name="form-section",
+    )
+
+
+def _template(make: _Maker, state: Any) -> rx.Component:
+    """Return the choice of what a new clone's prompts begin with."""
+
+    def control(name: str, **props: Any) -> rx.Component:
+        options = rx.foreach(
+            state.templates, lambda row: rx.el.option(row.title, value=row.key, key=row.key)
+        )
+        return select(name, options, **props)
+
+    return _section(
+        "Personality",
+        "How its prompts begin. All of it can be changed later, under Prompts.",
+        make("template_name", "Template", control),
+        rx.el.ul(
+            rx.foreach(
+                state.templates,
+                lambda row: rx.el.li(rx.el.strong(row.title), ": ", row.description, key=row.key),
+            ),
+            class_name="meta form-hints",
+        ),
     )
 
 

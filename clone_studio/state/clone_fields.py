@@ -6,6 +6,7 @@ from typing import Any
 from clone_studio.errors import InvalidInput
 from clone_studio.services.persona_fields import checked_changes
 from clone_studio.services.personas import PersonaInfo
+from clone_studio.services.templates import DEFAULT
 from clone_studio.state.clone_rows import avatar_parts, avatar_value
 
 # The most characters that are kept of each field while it is being typed: a little more than
@@ -26,6 +27,7 @@ FIELDS: dict[str, int] = {
     "max_tokens": 10,
     "passages": 10,
     "consent_statement": 1000,
+    "template_name": 80,
 }
 
 
@@ -48,6 +50,7 @@ class CloneFields:
     max_tokens: str = "1024"
     passages: str = "6"
     consent_statement: str = ""
+    template_name: str = DEFAULT
 
 
 def fields_of(persona: PersonaInfo) -> CloneFields:
@@ -69,6 +72,7 @@ def fields_of(persona: PersonaInfo) -> CloneFields:
         max_tokens=str(persona.max_tokens),
         passages=str(persona.retrieval.get("limit", CloneFields.passages)),
         consent_statement=persona.consent_statement,
+        template_name=persona.template_name,
     )
 
 
@@ -89,7 +93,9 @@ def changes_of(fields: CloneFields, *, editing: bool) -> dict[str, Any]:
         "retrieval": {"limit": fields.passages},
         "consent_statement": fields.consent_statement,
     }
-    return {**changes, "slug": fields.slug} if editing else changes
+    # What a clone began with stays; its prompts have a page of their own.
+    only = {"slug": fields.slug} if editing else {"template_name": fields.template_name}
+    return {**changes, **only}
 
 
 # Where the form shows the fault of a field of the service.

@@ -14,6 +14,7 @@ from clone_studio.state.clone_fields import FIELDS, CloneFields, changes_of, fau
 from clone_studio.state.clone_rows import avatar_parts
 from clone_studio.state.places import place_of
 from clone_studio.state.shell import ShellState
+from clone_studio.state.template_rows import TemplateRow, template_rows
 
 MISSING = "There is no clone at this address. It may have been deleted or renamed."
 
@@ -44,6 +45,7 @@ class CloneFormState(StudioState):
     restored: bool = False
     saving: bool = False
     preview: Preview = Preview()
+    templates: list[TemplateRow] = []
     drafts: str = rx.LocalStorage("{}", name="studio_clone_drafts")
 
     _ref: str = ""
@@ -75,6 +77,7 @@ class CloneFormState(StudioState):
     def _begin(self) -> None:
         """Show an empty form, or the draft that was left."""
         self._stored = CloneFields()
+        self.templates = template_rows(services().templates.list())
         self.name, self.is_sample, self.consent_date = "", False, ""
         self._fill(NEW)
 

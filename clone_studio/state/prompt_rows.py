@@ -66,15 +66,6 @@ class PreviewRow:
 
 
 @dataclass(frozen=True)
-class TemplateRow:
-    """A template that can be applied."""
-
-    key: str = ""
-    title: str = ""
-    description: str = ""
-
-
-@dataclass(frozen=True)
 class CheckRow:
     """How the typed text stands: its size, what keeps it from being saved, what is doubtful."""
 

@@ -23,7 +23,6 @@ from clone_studio.state.prompt_rows import (
     LineRow,
     PreviewRow,
     TabRow,
-    TemplateRow,
     VersionRow,
     check_row,
     line_rows,
@@ -31,6 +30,7 @@ from clone_studio.state.prompt_rows import (
     tab_row,
     version_row,
 )
+from clone_studio.state.template_rows import TemplateRow, template_rows
 
 PAGE = 20
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class PromptsState(StudioState):
         self.clone, self.clone_name, self.missing = persona.slug, persona.name, False
         self.preview, self.asking = [], TemplateRow()
         found = await asyncio.to_thread(services().templates.list)
-        self.templates = [TemplateRow(one.name, one.title, one.description) for one in found]
+        self.templates = template_rows(found)
         await self._read()
         self.ready = True
 

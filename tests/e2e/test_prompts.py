@@ -47,6 +47,6 @@ async def test_an_activated_prompt_answers_and_restoring_brings_the_old_one_back
         assert "in rhymes" not in await answer(page, other)
         await page.goto(f"/prompts/{slug}")
         await page.get_by_role("button", name="Restore v1").click()
-        await expect(page.get_by_text("restored from v1")).to_be_visible()
+        await expect(page.get_by_text("restored from v1", exact=True)).to_be_visible()
         assert "in rhymes" not in await answer(page, slug)
     model_server.behaviour = Behaviour()

@@ -139,3 +139,20 @@ async def test_a_clone_that_is_not_there_says_so(harness: Harness, cookie: str) 
     await tab.open()
     assert tab.value(CloneFormState, "missing") is True
     assert tab.value(CloneFormState, "ready") is True
+
+
+async def test_a_new_clone_begins_with_the_chosen_template(
+    studio: Services, harness: Harness, cookie: str
+) -> None:
+    tab = harness.tab("t", cookie=cookie, path="/clones/new")
+    await tab.open()
+    assert [row.key for row in tab.value(CloneFormState, "templates")][0] == "default"
+    form = {"name": "Rhymer", "template_name": "creative_writer"}
+    await tab.send(CloneFormState.save, form=form)
+    owner = studio.auth.ensure_owner()
+    assert owner is not None
+    made = studio.personas.get_for(owner.id, "rhymer")
+    assert made.template_name == "creative_writer"
+    assert "a writer" in studio.prompts.layers(made.id).system
+    await tab.send(CloneFormState.save, form={"name": "Another", "template_name": "../etc"})
+    assert len(studio.personas.list_for(owner.id)) == 1

@@ -8,8 +8,9 @@ import pytest
 from sqlmodel import select
 
 from clone_studio import bootstrap
-from clone_studio.bootstrap import MAKERS, Services
+from clone_studio.bootstrap import Services
 from clone_studio.models import User
+from clone_studio.provider_choice import MAKERS
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.model_sources import Sources
 from clone_studio.services.connections import Connections
