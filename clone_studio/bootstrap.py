@@ -45,6 +45,7 @@ from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
+from clone_studio.services.voices import VoiceService
 from clone_studio.settings import Settings, get_settings
 
 
@@ -84,6 +85,7 @@ class Services:
     conversations: ConversationService
     speech: SpeechService
     speech_usage: SpeechUsageService
+    voices: VoiceService
     guide: GuideService
     health: HealthService
     local_models: LocalModels
@@ -152,7 +154,16 @@ class _Build:
             chat=self.chat,
             conversations=self.conversations,
             usage=self.speech_usage,
-            default_voice_id=self.settings.default_voice_id,
+            default_voice_id=lambda: self.stored.in_force().default_voice_id,
+        )
+
+    @cached_property
+    def voices(self) -> VoiceService:
+        return VoiceService(
+            self.speech_engine,
+            personas=self.personas,
+            usage=self.speech_usage,
+            default_voice_id=lambda: self.stored.in_force().default_voice_id,
         )
 
     def _spare_speech(self) -> SpeechEngine | None:

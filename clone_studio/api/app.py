@@ -17,6 +17,7 @@ from clone_studio.api import (
     search,
     settings,
     speech,
+    voices,
 )
 from clone_studio.api.limits import BodyLimit
 from clone_studio.api.request_log import RequestLog
@@ -42,19 +43,8 @@ def api_app() -> FastAPI:
         redirect_slashes=False,
     )
     root = APIRouter(prefix=PREFIX)
-    modules = (
-        auth,
-        personas,
-        prompts,
-        files,
-        search,
-        chat,
-        conversations,
-        speech,
-        settings,
-        health,
-    )
-    for module in modules:
+    of_clones = (personas, prompts, files, search, chat, conversations, speech, voices)
+    for module in (auth, *of_clones, settings, health):
         root.include_router(module.router)
     app.include_router(root)
     app.include_router(docs.router_for(app), prefix=PREFIX)

@@ -73,6 +73,7 @@ async def change_settings(persona: str, body: PersonaSettings, user: CurrentUser
     changed = await asyncio.to_thread(services().personas.update, user.id, persona, changes)
     return SettingsAnswer(
         settings=PersonaSettings(
+            voice_id=changed.voice_id,
             default_model=changed.model,
             temperature=changed.temperature,
             max_tokens=changed.max_tokens,

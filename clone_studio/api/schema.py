@@ -88,6 +88,9 @@ class PersonaChanges(Shape):
     temperature: float | None = None
     max_tokens: int | None = None
     retrieval: dict[str, Any] | None = None
+    voice_id: str | None = None
+    voice_name: str | None = None
+    voice_settings: dict[str, Any] | None = None
     consent_statement: str | None = None
 
     def given(self) -> dict[str, Any]:
@@ -123,6 +126,9 @@ class Persona(Shape):
     temperature: float
     max_tokens: int
     retrieval: dict[str, Any]
+    voice_id: str
+    voice_name: str
+    voice_settings: dict[str, Any]
     template_name: str
     template_version: str
     consent_statement: str
@@ -154,6 +160,7 @@ class Deleted(Shape):
 class PersonaSettings(Shape):
     """How a clone answers."""
 
+    voice_id: str | None = Field(None, max_length=200)
     default_model: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clone_studio.errors import InvalidInput
+from clone_studio.providers.speech.protocol import VoiceSettings
 from clone_studio.services.slugs import checked_slug
 
 EXAMPLES_LIMIT = 6
@@ -64,6 +65,33 @@ def _retrieval(field: str, value: Any) -> dict[str, Any]:
     return {"limit": _number(*PASSAGES, whole=True)(f"{field}.limit", limit)}
 
 
+# The bounds of `VoiceSettings`, on the scales that are stored.
+_VOICE_NUMBERS = {
+    "stability": (0, 1),
+    "similarity": (0, 1),
+    "style": (0, 1),
+    "speed": (0.7, 1.2),
+}
+
+
+def _voice_settings(field: str, value: Any) -> dict[str, Any]:
+    """Return the settings that are given and differ from the default."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput("Voice settings must be an object.", field=field)
+    found: dict[str, Any] = {
+        name: float(_number(low, high, whole=False)(f"{field}.{name}", value[name]))
+        for name, (low, high) in _VOICE_NUMBERS.items()
+        if value.get(name) is not None
+    }
+    boost = value.get("speaker_boost", value.get("speakerBoost"))
+    if boost is not None:
+        if not isinstance(boost, bool):
+            raise InvalidInput("The speaker boost is on or off.", field=f"{field}.speaker_boost")
+        found["speaker_boost"] = boost
+    usual = VoiceSettings()
+    return {name: kept for name, kept in found.items() if kept != getattr(usual, name)}
+
+
 def _slug(field: str, value: Any) -> str:
     return checked_slug(_string(field, value))
 
@@ -87,6 +115,10 @@ _LABELS = {
     "retrieval.limit": "The number of passages",
     "consent_statement": "The consent statement",
     "example_questions": "An example question",
+    "voice_settings.stability": "The stability of the voice",
+    "voice_settings.similarity": "The similarity of the voice",
+    "voice_settings.style": "The style of the voice",
+    "voice_settings.speed": "The speed of the voice",
 }
 
 _CHECKS: dict[str, Check] = {
@@ -104,6 +136,9 @@ _CHECKS: dict[str, Check] = {
     "max_tokens": _number(16, 16_000, whole=True),
     "retrieval": _retrieval,
     "consent_statement": _text(500),
+    "voice_id": _text(80),
+    "voice_name": _text(120),
+    "voice_settings": _voice_settings,
 }
 
 

@@ -172,6 +172,9 @@ class PersonaService:
             if values.get("consent_statement") == persona.consent_statement:
                 # The date belongs to the statement: saving the form again does not renew it.
                 del values["consent_statement"]
+            if values.get("voice_id", persona.voice_id) != persona.voice_id:
+                # The name of another voice would be wrong; the Voice page looks it up.
+                values.setdefault("voice_name", "")
             for field, value in _with_consent(values).items():
                 setattr(persona, field, value)
             persona.updated_at = utc_now()

@@ -10,11 +10,13 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from clone_studio.db import Database
 from clone_studio.errors import InvalidInput, NotFound, StudioError
 from clone_studio.models import Conversation, Persona
+from clone_studio.models.personas import DEFAULT_VOICE_ID
 from clone_studio.providers.speech.protocol import SpeechEngine, VoiceSettings
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import ConversationService
@@ -34,6 +36,9 @@ MOST_CLIPS = 1000
 # A browser may close its connection and open another one at once.
 LONELY_SECONDS = 5.0
 LONGEST_TEXT = 5000
+# A voice says this when it is tried, about three seconds of it.
+SAMPLE = "Hello, this is how I sound. Ask me anything."
+OF_VOICE = "voice-"
 SILENT = "There is nothing in this text that can be said aloud: it is code, marks or addresses."
 GONE = "This audio is not kept any more. Play the text again."
 
@@ -48,7 +53,7 @@ class SpeechService:
         chat: Follows answers that still grow.
         conversations: Finds messages, as their owner's only.
         usage: Counts what is spoken.
-        default_voice_id: The voice of clones for which none was chosen.
+        default_voice_id: Tells the voice of clones for which none was chosen.
         lonely_seconds: How long a clip is made on when nobody listens any more.
     """
 
@@ -61,7 +66,7 @@ class SpeechService:
         chat: ChatService,
         conversations: ConversationService,
         usage: SpeechUsageService,
-        default_voice_id: str,
+        default_voice_id: Callable[[], str],
         lonely_seconds: float = LONELY_SECONDS,
     ) -> None:
         self._database = database
@@ -107,14 +112,18 @@ class SpeechService:
 
         return self._kept(await asyncio.to_thread(find)).id
 
+    def clip_of_sample(self, user_id: str, voice_id: str, text: str) -> str:
+        """Return the id of the clip in which a voice says a short text; belongs to no clone."""
+        return self._kept(replace(self._sample(user_id, voice_id), text=text)).id
+
     async def open(self, user_id: str, clip_id: str, ref: str | None = None) -> Clip:
-        """Return a clip that is being made, or is whole: of a message by its id, or of a text.
+        """Return a clip that is being made, or is whole: of a message, a voice or a text.
 
         A clip that broke off goes on at the next sentence.
 
         Args:
             user_id: Who wants to hear it.
-            clip_id: The id of a message, or of `clip_of_text`.
+            clip_id: The id of a message, `sample_of` a voice, or `clip_of_text`.
             ref: Only a message of a thread with this clone.
 
         Raises:
@@ -150,6 +159,8 @@ class SpeechService:
         self._clips.clear()
 
     async def _find(self, user_id: str, clip_id: str, ref: str | None) -> Clip:
+        if clip_id.startswith(OF_VOICE):
+            return self._kept(self._sample(user_id, clip_id.removeprefix(OF_VOICE)[:80]))
         if is_uuid(clip_id):
             return self._kept(await asyncio.to_thread(self._of_message, user_id, clip_id, ref))
         clip = self._clips.get(clip_id)
@@ -160,7 +171,9 @@ class SpeechService:
         return clip
 
     def _require_clone(self, wanted: Wanted) -> None:
-        """A clone that was deleted is not heard any more."""
+        """A clone that was deleted is not heard any more; a voice alone belongs to none."""
+        if not wanted.persona_id:
+            return
         with self._database.read() as session:
             persona_row(session, wanted.user_id, wanted.persona_id)
 
@@ -186,12 +199,27 @@ class SpeechService:
         return Wanted(
             user_id=user_id,
             persona_id=persona.id,
-            voice_id=voice_id or persona.voice_id or self._default_voice_id,
+            voice_id=voice_id or self._voice_of(persona),
             settings=settings or settings_of(persona.voice_settings),
             engine=self._engine.kind,
             model=self._engine.default_model,
             language=persona.language,
             **what,
+        )
+
+    def _voice_of(self, persona: Persona) -> str:
+        has_own = persona.voice_id not in {"", DEFAULT_VOICE_ID}
+        return persona.voice_id if has_own else self._default_voice_id()
+
+    def _sample(self, user_id: str, voice_id: str) -> Wanted:
+        return Wanted(
+            user_id=user_id,
+            persona_id="",
+            voice_id=voice_id,
+            settings=VoiceSettings(),
+            engine=self._engine.kind,
+            model=self._engine.default_model,
+            text=SAMPLE,
         )
 
     def _kept(self, wanted: Wanted) -> Clip:
@@ -222,7 +250,7 @@ class SpeechService:
                     engine,
                     spare=self._spare,
                     usage=self._usage,
-                    chosen=clip.wanted.voice_id != self._default_voice_id,
+                    chosen=clip.wanted.voice_id != self._default_voice_id(),
                 )
                 await saying.run(self._texts(clip.wanted))
             clip.end(None if clip.audio else InvalidInput(SILENT))
@@ -261,6 +289,11 @@ class SpeechService:
                 if found := sayable.take(text):
                     yield found
         yield sayable.take(text, ended=True)
+
+
+def sample_of(voice_id: str) -> str:
+    """Return the id of the clip in which a voice introduces itself."""
+    return OF_VOICE + voice_id
 
 
 def settings_of(stored: Mapping[str, Any]) -> VoiceSettings:

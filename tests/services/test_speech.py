@@ -102,7 +102,7 @@ def service_with(
         chat=studio.chat,
         conversations=studio.conversations,
         usage=studio.speech_usage,
-        default_voice_id=studio.settings.default_voice_id,
+        default_voice_id=lambda: studio.settings.default_voice_id,
         lonely_seconds=lonely,
     )
 

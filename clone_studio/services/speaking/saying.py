@@ -114,6 +114,9 @@ class Saying:
             raise
         clip.finish_part(len(part), len(text))
         self._before = text[-AROUND_CHARS:]
+        if not clip.wanted.persona_id:
+            # A voice that introduces itself belongs to no clone.
+            return
         await self._usage.note(
             clip.wanted.persona_id,
             len(text),

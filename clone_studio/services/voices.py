@@ -1,0 +1,165 @@
+"""The voices that can be chosen, and the voice of a clone."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clone_studio.errors import NotFound, StudioError
+from clone_studio.models.personas import DEFAULT_VOICE_ID
+from clone_studio.providers.speech.protocol import (
+    Allowance,
+    SpeechEngine,
+    Voice,
+    VoiceGroup,
+    VoiceSettings,
+)
+from clone_studio.services.personas import PersonaInfo, PersonaService
+from clone_studio.services.speech import settings_of
+from clone_studio.services.speech_usage import Spoken, SpeechUsageService
+
+KEPT_SECONDS = 600.0
+GROUPS: tuple[VoiceGroup, ...] = ("female", "male", "child", "character", "other")
+
+
+@dataclass(frozen=True)
+class ClonesVoice:
+    """Who speaks for a clone; `instead` says why it is not the chosen voice, empty if it is."""
+
+    voice: Voice
+    settings: VoiceSettings
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class VoiceUsage:
+    """What a clone has spoken, and what the account at the engine has left, None if uncounted."""
+
+    spoken: Spoken
+    allowance: Allowance | None
+
+
+class VoiceService:
+    """Lists voices and gives them to clones.
+
+    Args:
+        engine: Whose voices they are.
+        personas: Keeps the choice, as the clone's owner only.
+        usage: Counts what was spoken.
+        default_voice_id: Tells the voice of clones for which none was chosen.
+        clock: Seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        engine: SpeechEngine,
+        *,
+        personas: PersonaService,
+        usage: SpeechUsageService,
+        default_voice_id: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._personas = personas
+        self._usage = usage
+        self._default_voice_id = default_voice_id
+        self._clock = clock
+        self._kept: tuple[Voice, ...] = ()
+        self._kept_for = ""
+        self._kept_at = 0.0
+
+    async def listing(self, *, again: bool = False) -> tuple[Voice, ...]:
+        """Return every voice of the engine in use, by name; kept for ten minutes.
+
+        Args:
+            again: Ask the engine anew.
+
+        Raises:
+            ProviderError: The list cannot be had.
+        """
+        old = self._clock() - self._kept_at >= KEPT_SECONDS or self._kept_for != self._engine.kind
+        if again or old or not self._kept:
+            found = await self._engine.voices()
+            self._kept, self._kept_for, self._kept_at = found, self._engine.kind, self._clock()
+        return self._kept
+
+    async def of(self, user_id: str, ref: str) -> ClonesVoice:
+        """Return who speaks for a clone.
+
+        Raises:
+            NotFound: There is no such clone of this user.
+            ProviderError: The engine does not tell its voices.
+        """
+        persona = await asyncio.to_thread(self._personas.get_for, user_id, ref)
+        known = {voice.id: voice for voice in await self.listing()}
+        wanted = persona.voice_id
+        if wanted in {"", DEFAULT_VOICE_ID}:
+            wanted = self._default_voice_id()
+        if wanted in known:
+            return ClonesVoice(known[wanted], settings_of(persona.voice_settings))
+        stand_in = known.get(self._engine.default_voice_id)
+        if stand_in is None:
+            stand_in = Voice(wanted, persona.voice_name or "Unknown voice")
+        return ClonesVoice(stand_in, settings_of(persona.voice_settings), _instead(persona))
+
+    async def choose(self, user_id: str, ref: str, voice_id: str) -> ClonesVoice:
+        """Give a clone another voice; it speaks from the next answer on.
+
+        Raises:
+            NotFound: There is no such clone of this user, or the engine has no such voice.
+            ProviderError: The engine does not tell its voices.
+        """
+        found = next((one for one in await self.listing() if one.id == voice_id), None)
+        if found is None:
+            raise NotFound("There is no such voice here. It may have been removed.")
+        changes = {"voice_id": found.id, "voice_name": found.name[:120]}
+        await asyncio.to_thread(self._personas.update, user_id, ref, changes)
+        return await self.of(user_id, ref)
+
+    async def adjust(self, user_id: str, ref: str, changes: Mapping[str, Any]) -> VoiceSettings:
+        """Change how a clone's voice speaks; an empty mapping takes everything back.
+
+        Raises:
+            NotFound: There is no such clone of this user.
+            InvalidInput: A value out of its bounds.
+        """
+        persona = await asyncio.to_thread(self._personas.get_for, user_id, ref)
+        whole = asdict(settings_of(persona.voice_settings)) | dict(changes) if changes else {}
+        changed = await asyncio.to_thread(
+            self._personas.update, user_id, ref, {"voice_settings": whole}
+        )
+        return settings_of(changed.voice_settings)
+
+    async def usage(self, user_id: str, ref: str) -> VoiceUsage:
+        """Return what a clone has spoken and what is left.
+
+        Raises:
+            NotFound: There is no such clone of this user.
+        """
+        spoken = await asyncio.to_thread(self._usage.of, user_id, ref)
+        try:
+            return VoiceUsage(spoken, await self._engine.allowance())
+        except StudioError:
+            # What was spoken here is known without the engine.
+            return VoiceUsage(spoken, None)
+
+
+def matching(voices: tuple[Voice, ...], search: str = "", group: str = "") -> tuple[Voice, ...]:
+    """Return the voices of a group that have all words of `search` in what is known of them."""
+    words = search.lower().split()
+
+    def fits(voice: Voice) -> bool:
+        known = (voice.name, voice.gender, voice.age, voice.accent, voice.language)
+        text = " ".join((*known, voice.category, voice.description, voice.group)).lower()
+        return (not group or voice.group == group) and all(word in text for word in words)
+
+    return tuple(voice for voice in voices if fits(voice))
+
+
+def _instead(persona: PersonaInfo) -> str:
+    """Return the sentence about a chosen voice that is not there; empty where none was chosen."""
+    if persona.voice_id in {"", DEFAULT_VOICE_ID}:
+        return ""
+    name = f"“{persona.voice_name}”" if persona.voice_name else "The chosen voice"
+    return f"{name} is not among the voices of the present engine. Choose another one."
