@@ -1,4 +1,4 @@
-"""The chat and files pages against WCAG 2.1 AA: wide and narrow, light and dark."""
+"""The chat, files and prompts pages against WCAG 2.1 AA: wide and narrow, light and dark."""
 
 import pytest
 from playwright.async_api import expect
@@ -16,7 +16,7 @@ PAGE = "uploading-documents.md"
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 820, 390])
-async def test_chat_and_files_meet_the_guidelines(
+async def test_the_pages_of_a_clone_meet_the_guidelines(
     visits: Visits, served: ServedStudio, width: int, scheme: str
 ):
     size = {"width": width, "height": 860}
@@ -27,6 +27,10 @@ async def test_chat_and_files_meet_the_guidelines(
         assert await faults(page) == []
         await page.get_by_role("link", name=PAGE).click()
         await expect(page.locator(".viewer .page-text")).to_be_visible()
+        assert await faults(page) == []
+        await page.goto(f"/prompts/{GUIDE}")
+        await page.get_by_role("button", name="View v1").click()
+        await expect(page.get_by_role("region", name="Version v1")).to_be_visible()
         assert await faults(page) == []
         await open_chat(page, GUIDE)
         assert await faults(page) == []

@@ -146,7 +146,7 @@ async def test_a_new_clone_begins_with_the_chosen_template(
 ) -> None:
     tab = harness.tab("t", cookie=cookie, path="/clones/new")
     await tab.open()
-    assert [row.key for row in tab.value(CloneFormState, "templates")][0] == "default"
+    assert tab.value(CloneFormState, "templates")[0].key == "default"
     form = {"name": "Rhymer", "template_name": "creative_writer"}
     await tab.send(CloneFormState.save, form=form)
     owner = studio.auth.ensure_owner()
