@@ -20,6 +20,7 @@ from clone_studio.pages import (
     login,
     prompts,
     settings,
+    voice,
 )
 from clone_studio.security_headers import SecurityHeaders, content_policy
 from clone_studio.serve import BUILD_DIR
@@ -27,7 +28,7 @@ from clone_studio.session_gate import PageGate, SessionMiddleware, SocketGate
 from clone_studio.state.failure import FailureState
 from clone_studio.state.sign_in import SignInState
 
-PAGES = (home, login, clones, clone_form, settings, health, chat, prompts, files)
+PAGES = (home, login, clones, clone_form, settings, health, chat, prompts, files, voice)
 
 logger = logging.getLogger(__name__)
 

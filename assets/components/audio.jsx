@@ -1,6 +1,6 @@
 // The player: one sound at a time for the whole page, whichever button asked for it, streamed
 // from an address of the studio. A button shows what the player does with its own address.
-import { createElement as h, useEffect, useState, useSyncExternalStore } from "react";
+import { createElement as h, useEffect, useRef, useState, useSyncExternalStore } from "react";
 
 const VOLUME = "studio.volume";
 // React may take a button away and put it back in one breath, as when an answer is finished.
@@ -125,11 +125,11 @@ function Volume() {
   return h("input", { type: "range", className: "speak-volume", min: 0, max: 1, step: 0.05, value: volume, onChange: change, "aria-label": "Volume" });
 }
 
-function controls(state, address, label, disabled) {
+function controls(state, address, label) {
   if (state === "loading") return [press("loading", `Stop: ${label}`, "Stop", stop)];
   if (state === "playing") return [press("pause", "Pause", "Pause", toggle), press("stop", "Stop", "", stop), h(Volume, { key: "volume" })];
   if (state === "paused") return [press("play", "Go on", "Go on", toggle), press("stop", "Stop", "", stop), h(Volume, { key: "volume" })];
-  return disabled ? [] : [press("listen", label, "Listen", () => play(address))];
+  return [press("listen", label, "Listen", () => play(address))];
 }
 
 function problem(state) {
@@ -143,7 +143,7 @@ function problem(state) {
   );
 }
 
-export function SpeakButton({ address, label, disabled, onStarted }) {
+export function SpeakButton({ address, label, auto, onStarted }) {
   const player = useSyncExternalStore(subscribe, () => now, () => IDLE);
   useEffect(() => {
     const tell = (milliseconds) => onStarted?.(milliseconds);
@@ -154,12 +154,17 @@ export function SpeakButton({ address, label, disabled, onStarted }) {
       if (!tellers.size) setTimeout(() => !tellers.size && now.address === address && stop(), GONE_MS);
     };
   }, [address, onStarted]);
+  const played = useRef(0);
+  useEffect(() => {
+    if (auto && auto !== played.current) play(address);
+    played.current = auto;
+  }, [auto, address]);
   const mine = player.address === address;
   const state = mine ? player.state : "idle";
   return h(
     "span",
     { className: "speak", "data-state": state },
-    ...controls(state, address, label, disabled),
+    ...controls(state, address, label),
     h(
       "span",
       { role: "status", className: "speak-words" },

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from clone_studio.api.access import CurrentUser
 from clone_studio.api.problems import PROBLEM_RESPONSES
 from clone_studio.api.speech import AUDIO, HEADERS, MEDIA_TYPE
-from clone_studio.api.speech_schema import Sample, Usage, Voice, Voices, VoiceQuery
+from clone_studio.api.speech_schema import Sample, Usage, Voice, VoiceQuery, Voices
 from clone_studio.bootstrap import services
 from clone_studio.services.speech import sample_of
 from clone_studio.services.voices import matching

@@ -19,6 +19,7 @@ STYLE_SHEETS: tuple[str, ...] = (
     "/styles/chat.css",
     "/styles/speech.css",
     "/styles/prompts.css",
+    "/styles/voice.css",
     "/styles/files.css",
     "/styles/settings.css",
 )

@@ -4,6 +4,8 @@ One sound plays at a time. The sound is an `<audio>` element on an address of th
 inside the click, because browsers play nothing that nobody asked for.
 """
 
+from typing import Any
+
 import reflex as rx
 
 
@@ -20,19 +22,18 @@ class SpeakButton(rx.Component):
 
     address: rx.Var[str]
     label: rx.Var[str]
-    disabled: rx.Var[bool]
+    auto: rx.Var[int]
     on_started: rx.EventHandler[_started]
 
 
-def speak_button(
-    clip: rx.Var[str] | str, label: rx.Var[str] | str, **props: rx.event.EventType[int]
-) -> rx.Component:
+def speak_button(clip: rx.Var[str] | str, label: rx.Var[str] | str, **props: Any) -> rx.Component:
     """Return the button that plays a clip.
 
     Args:
         clip: Id of an answer, or of a text's clip.
         label: What is read aloud, for those who do not see where the button stands.
-        props: `on_started`, called when the first audio is heard.
+        props: `on_started`, called when the first audio is heard; `auto`, a number: each
+            time it grows, the clip is played, as after a click elsewhere on the page.
     """
     address = rx.Var.create("/api/speech/") + clip
     return SpeakButton.create(address=address, label=label, **props)

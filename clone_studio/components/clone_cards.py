@@ -105,6 +105,7 @@ def _card_menu(row: Any, on_duplicate: Any, on_delete: Any) -> rx.Component:
         menu_link(menu_target("message-square", "Chat", rx.Var.create("/chat/") + row.slug)),
         menu_link(menu_target("scroll-text", "Prompts", rx.Var.create("/prompts/") + row.slug)),
         menu_link(menu_target("file-text", "Files", rx.Var.create("/files/") + row.slug)),
+        menu_link(menu_target("audio-lines", "Voice", rx.Var.create("/voice/") + row.slug)),
         menu_link(menu_target("pencil", "Edit", rx.Var.create("/clones/") + row.slug)),
         menu_item("Duplicate", icon="copy", on_select=on_duplicate(row.key)),
         menu_line(),

@@ -19,6 +19,7 @@ def framed(*children: Any, kind: str, title: str | rx.Var[str], **options: Any) 
         RailItem("chat", "Chat", "message-square", ShellState.chat_href, "Communicate"),
         RailItem("prompts", "Prompts", "scroll-text", ShellState.prompts_href, "Workbench"),
         RailItem("files", "Files", "file-text", ShellState.files_href),
+        RailItem("voice", "Voice", "audio-lines", ShellState.voice_href),
         RailItem("settings", "Settings", "settings-2", "/settings", "System"),
     )
     frame = Frame(ShellState, FinderState, rail)

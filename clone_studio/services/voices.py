@@ -17,7 +17,7 @@ from clone_studio.providers.speech.protocol import (
 )
 from clone_studio.services.personas import PersonaInfo, PersonaService
 from clone_studio.services.speech import settings_of
-from clone_studio.services.speech_usage import Spoken, SpeechUsageService
+from clone_studio.services.speech_usage import SpeechUsageService, Spoken
 
 KEPT_SECONDS = 600.0
 GROUPS: tuple[VoiceGroup, ...] = ("female", "male", "child", "character", "other")

@@ -87,6 +87,7 @@ def _pages(shell: ShellState) -> list[FoundRow]:
         ("Chat", shell.chat_href),
         ("Prompts", shell.prompts_href),
         ("Files", shell.files_href),
+        ("Voice", shell.voice_href),
         ("Settings", "/settings"),
         ("Health", "/health"),
     ]

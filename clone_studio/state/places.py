@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 HOME = "/clones"
-_WITH_CLONE = ("chat", "files", "prompts")
+_WITH_CLONE = ("chat", "prompts", "files", "voice")
 _KINDS = ("clones", *_WITH_CLONE, "settings", "health")
 _REF = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,79})")
 

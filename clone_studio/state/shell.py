@@ -37,6 +37,7 @@ class ShellState(StudioState):
     chat_href: str = HOME
     files_href: str = HOME
     prompts_href: str = HOME
+    voice_href: str = HOME
     person: str = ""
     person_letters: str = ""
     model: str = ""
@@ -83,6 +84,7 @@ class ShellState(StudioState):
         self.chat_href = f"/chat/{active.slug}" if active else HOME
         self.files_href = f"/files/{active.slug}" if active else HOME
         self.prompts_href = f"/prompts/{active.slug}" if active else HOME
+        self.voice_href = f"/voice/{active.slug}" if active else HOME
         self._name_model(active)
 
     def _name_model(self, active: PersonaInfo | None) -> None:
