@@ -238,7 +238,7 @@ def opened_version(state: Any) -> rx.Component:
                 class_name="row",
             ),
             rx.el.pre(rx.foreach(state.shown_lines, _diff_line), class_name="diff", tab_index=0),
-            class_name="card prompt-shown",
+            class_name="card card--padded stack",
             aria_label="Version " + state.shown.title.to(str),
         ),
     )
@@ -269,7 +269,7 @@ def preview(state: Any) -> rx.Component:
             rx.el.h2("As the model gets it"),
             rx.el.p(state.preview_words, class_name="muted"),
             rx.foreach(state.preview, layer),
-            class_name="card stack",
+            class_name="card card--padded stack",
             aria_label="Preview",
         ),
     )

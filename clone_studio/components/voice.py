@@ -50,6 +50,7 @@ def current_voice(state: Any) -> rx.Component:
             ". A change is heard with the next answer.",
             class_name="meta",
         ),
+        class_name="card--padded",
     )
 
 
@@ -271,28 +272,27 @@ def playground(state: Any) -> rx.Component:
             state.trial_problem,
             rx.el.p(state.trial_problem, class_name="field__error", role="alert"),
         ),
-        rx.cond(
-            state.trial_clip,
-            rx.el.div(
-                speak_button(
-                    state.trial_clip,
-                    "Listen again",
-                    auto=state.trial_play,
-                    on_started=state.heard,
-                ),
-                rx.el.a(
-                    rx.icon("download", size=16),
-                    "Download",
-                    href="/api/speech/" + state.trial_clip.to(str) + "?download=1",
-                    download="speech.mp3",
-                    class_name="btn btn--quiet btn--small",
-                ),
-                rx.el.span(state.trial_time, class_name="meta figures", role="status"),
-                class_name="row",
-            ),
-        ),
+        rx.cond(state.trial_clip, _trial(state)),
         class_name="stack",
         aria_label="Playground",
+    )
+
+
+def _trial(state: Any) -> rx.Component:
+    """Return the player of what was typed, its download and its first sound's time."""
+    return rx.el.div(
+        speak_button(
+            state.trial_clip, "Listen again", auto=state.trial_play, on_started=state.heard
+        ),
+        rx.el.a(
+            rx.icon("download", size=16),
+            "Download",
+            href="/api/speech/" + state.trial_clip.to(str) + "?download=1",
+            download="speech.mp3",
+            class_name="btn btn--quiet btn--small",
+        ),
+        rx.el.span(state.trial_time, class_name="meta figures", role="status"),
+        class_name="row",
     )
 
 

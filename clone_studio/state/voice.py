@@ -12,7 +12,7 @@ from clone_studio.services.speech import LONGEST_TEXT, SAMPLE, sample_of
 from clone_studio.services.voices import GROUPS, matching
 from clone_studio.state.base import StudioState
 
-WINDOW = 60
+WINDOW = 12
 SLIDERS = ("stability", "similarity", "style")
 GROUP_TITLES = {
     "female": "Female",

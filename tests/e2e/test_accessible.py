@@ -1,4 +1,4 @@
-"""The chat, files and prompts pages against WCAG 2.1 AA: wide and narrow, light and dark."""
+"""The chat, files, prompts and voice pages against WCAG 2.1 AA: wide and narrow, light and dark."""
 
 import pytest
 from playwright.async_api import expect
@@ -31,6 +31,9 @@ async def test_the_pages_of_a_clone_meet_the_guidelines(
         await page.goto(f"/prompts/{GUIDE}")
         await page.get_by_role("button", name="View v1").click()
         await expect(page.get_by_role("region", name="Version v1")).to_be_visible()
+        assert await faults(page) == []
+        await page.goto(f"/voice/{GUIDE}")
+        await expect(page.get_by_role("heading", name="Sarah").first).to_be_visible()
         assert await faults(page) == []
         await open_chat(page, GUIDE)
         assert await faults(page) == []

@@ -1,0 +1,154 @@
+"""The Voice page's handlers: choosing, adjusting, trying, and every way it can be missing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from clone_studio.bootstrap import Services
+from clone_studio.models import User
+from clone_studio.providers.speech.local import LocalSpeech
+from clone_studio.providers.speech.off import NoSpeech
+from clone_studio.services.switching import SwitchedSpeech
+from clone_studio.state.voice import VoiceState
+from tests.conftest import OWNER_PASSWORD
+from tests.services.test_voices import Choir
+from tests.state.harness import Harness, Tab
+
+
+@pytest.fixture
+def choir() -> Choir:
+    return Choir(adjustable=frozenset({"stability", "speed"}))
+
+
+@pytest.fixture
+async def engine(studio: Services, choir: Choir) -> SwitchedSpeech:
+    switched = studio.speech_engine
+    assert isinstance(switched, SwitchedSpeech)
+    await switched.exchange(choir)
+    return switched
+
+
+@pytest.fixture
+def owner_id(studio: Services, cookie: str) -> Iterator[str]:
+    owner = studio.auth.ensure_owner()
+    assert owner is not None
+    studio.personas.create(owner.id, {"name": "Ben"})
+    yield owner.id
+
+
+@pytest.fixture
+async def tab(harness: Harness, cookie: str, owner_id: str, engine: SwitchedSpeech) -> Tab:
+    opened = harness.tab("a tab", cookie=cookie, path="/voice/ben")
+    await opened.open()
+    return opened
+
+
+def shown(tab: Tab, var: str):
+    return tab.value(VoiceState, var)
+
+
+async def test_it_opens_with_who_speaks(tab: Tab) -> None:
+    assert (shown(tab, "current").name, shown(tab, "instead")) == ("Polly", "")
+    assert [(one.key, one.count) for one in shown(tab, "groups")] == [
+        ("female", 1),
+        ("male", 1),
+        ("character", 1),
+    ]
+    assert [one.is_current for one in shown(tab, "rows")] == [False, False, True]
+    assert shown(tab, "adjustable") == ["speed", "stability"]
+    assert shown(tab, "allowance") == "60 of 100 characters are left"
+    assert shown(tab, "phrases")[0] == "Hello, I am Ben."
+
+
+async def test_a_voice_is_found_and_chosen(tab: Tab, studio: Services, owner_id: str) -> None:
+    await tab.send(VoiceState.search, text="british")
+    assert [one.name for one in shown(tab, "rows")] == ["Ann"]
+    await tab.send(VoiceState.choose, voice_id="ann")
+    assert shown(tab, "current").name == "Ann"
+    assert studio.personas.get_for(owner_id, "ben").voice_id == "ann"
+    await tab.send(VoiceState.search, text="")
+    await tab.send(VoiceState.filter_group, group="male")
+    assert [one.name for one in shown(tab, "rows")] == ["Bob"]
+    await tab.send(VoiceState.filter_group, group="male")
+    assert len(shown(tab, "rows")) == 3
+    await tab.send(VoiceState.choose, voice_id="nobody")
+    assert shown(tab, "current").name == "Ann"
+
+
+async def test_sliders_are_stored_and_reset(tab: Tab, studio: Services, owner_id: str) -> None:
+    before = shown(tab, "current_clip")
+    await tab.send(VoiceState.adjust, name="stability", value="20")
+    await tab.send(VoiceState.adjust, name="speed", value="115")
+    await tab.send(VoiceState.boost, wanted=False)
+    stored = studio.personas.get_for(owner_id, "ben").voice_settings
+    assert stored == {"stability": 0.2, "speed": 1.15, "speaker_boost": False}
+    assert (shown(tab, "sliders").stability, shown(tab, "sliders").speed) == (20, 115)
+    assert shown(tab, "current_clip") != before
+    for name, value in (("stability", "2000"), ("speed", "x"), ("colour", "5")):
+        await tab.send(VoiceState.adjust, name=name, value=value)
+    assert studio.personas.get_for(owner_id, "ben").voice_settings == stored
+    await tab.send(VoiceState.usual)
+    assert studio.personas.get_for(owner_id, "ben").voice_settings == {}
+    assert shown(tab, "sliders").is_usual is True
+    assert shown(tab, "slider_key") == 1
+
+
+async def test_a_text_is_tried_with_another_voice(
+    tab: Tab, studio: Services, owner_id: str, choir: Choir
+) -> None:
+    await tab.send(VoiceState.try_voice, voice_id="bob")
+    await tab.send(VoiceState.speak, text="Good day.")
+    clip = await studio.speech.open(owner_id, shown(tab, "trial_clip"))
+    assert b"".join([piece async for piece in clip.read()]) == b"<bob:Good day.>"
+    assert shown(tab, "trial_play") == 1
+    await tab.send(VoiceState.heard, milliseconds=140)
+    assert shown(tab, "trial_time") == "First sound after 140 ms"
+    assert shown(tab, "today") == "9"
+    await tab.send(VoiceState.speak, text="  ")
+    assert "1 to 5,000" in shown(tab, "trial_problem")
+    # Opening the page again plays nothing.
+    await tab.open()
+    assert shown(tab, "trial_clip") == ""
+    await studio.speech.close()
+
+
+async def test_an_engine_that_fails_is_told_and_asked_again(
+    harness: Harness, cookie: str, owner_id: str, engine: SwitchedSpeech, choir: Choir
+) -> None:
+    choir.down = True
+    tab = harness.tab("a tab", cookie=cookie, path="/voice/ben")
+    await tab.open()
+    assert shown(tab, "list_problem") == "It cannot be reached."
+    assert shown(tab, "today") == "0"
+    choir.down = False
+    await tab.send(VoiceState.retry)
+    assert (shown(tab, "list_problem"), shown(tab, "current").name) == ("", "Polly")
+
+
+async def test_without_speech_the_page_says_how_to_have_it(
+    tab: Tab, engine: SwitchedSpeech, tmp_path
+) -> None:
+    await engine.exchange(NoSpeech())
+    await tab.open()
+    assert shown(tab, "engine") == "off"
+    await engine.exchange(LocalSpeech(tmp_path))
+    await tab.open()
+    assert "models install speech" in shown(tab, "list_problem")
+
+
+async def test_somebody_elses_voice_is_not_there(
+    studio: Services, harness: Harness, tab: Tab, owner_id: str
+) -> None:
+    with studio.database.write() as session:
+        session.add(User(id="eve", email="eve@example.org"))
+    studio.auth.set_password("eve", "", OWNER_PASSWORD, keep_session_id="")
+    cookie = studio.auth.sign_in("eve@example.org", OWNER_PASSWORD, "test").token
+    other = harness.tab("of eve", cookie=cookie, path="/voice/ben")
+    await other.open()
+    assert shown(other, "missing") is True
+    await other.send(VoiceState.choose, voice_id="ann")
+    await other.send(VoiceState.adjust, name="stability", value="20")
+    await other.send(VoiceState.speak, text="Hello.")
+    persona = studio.personas.get_for(owner_id, "ben")
+    assert (persona.voice_id == "ann", persona.voice_settings) == (False, {})
+    assert shown(other, "trial_clip") == ""
