@@ -1,5 +1,7 @@
 """Choosing a clone's voice and hearing the difference, without any key."""
 
+import itertools
+
 import numpy as np
 import pytest
 from playwright.async_api import Page, expect
@@ -45,7 +47,7 @@ def _spectrum(mp3: bytes) -> list[float]:
     power = np.abs(np.fft.rfft(samples)) ** 2
     hertz = np.fft.rfftfreq(len(samples), 1 / rate)
     edges = np.geomspace(80, 8000, 41)
-    pairs = zip(edges, edges[1:], strict=False)
+    pairs = itertools.pairwise(edges)
     return [float(np.log(power[(hertz >= a) & (hertz < b)].sum() + 1e-9)) for a, b in pairs]
 
 
