@@ -113,6 +113,8 @@ def shots(clones: Clones) -> list[Shot]:
         Shot("chat-empty", f"/chat/{clones.main}/new", _settled("#question")),
         Shot("chat", f"/chat/{clones.main}/new", _asked(sample.QUESTION)),
         Shot("chat-guide", f"/chat/{clones.guide}/new", _asked(sample.GUIDE_QUESTION)),
+        Shot("prompts", f"/prompts/{clones.main}", _settled(".version")),
+        Shot("voice", f"/voice/{clones.main}", _settled(".voice-card")),
         Shot("settings", "/settings", _settled("#models .list-row")),
         Shot("health", "/health", _settled(".list-row")),
     ]
@@ -153,9 +155,10 @@ def _signed_in(browser: Browser, studio: Served) -> dict[str, Any]:
 
 
 def _readme(browser: Browser, studio: Served, storage: dict[str, Any], clones: Clones) -> None:
-    """Make the three pictures that the README shows."""
+    """Make the pictures that the README shows."""
     by_name = {shot.name: shot for shot in shots(clones)}
-    chosen = {"chat": "chat-guide", "clones": "clones", "files": "files"}
+    chosen = {name: name for name in ("clones", "files", "prompts", "voice")}
+    chosen["chat"] = "chat-guide"
     IMAGES.mkdir(parents=True, exist_ok=True)
     with _page(browser, storage, README_WIDTH, "light") as page:
         for name, shot in chosen.items():

@@ -34,7 +34,7 @@ KEPT_BYTES = 64 * 1024 * 1024
 KEPT_SECONDS = 3600.0
 MOST_CLIPS = 1000
 # A browser may close its connection and open another one at once.
-LONELY_SECONDS = 5.0
+LONELY_SECONDS = 2.0
 LONGEST_TEXT = 5000
 # A voice says this when it is tried, about three seconds of it.
 SAMPLE = "Hello, this is how I sound. Ask me anything."
