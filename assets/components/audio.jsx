@@ -5,7 +5,7 @@ import { createElement as h, useEffect, useRef, useState, useSyncExternalStore }
 const VOLUME = "studio.volume";
 // React may take a button away and put it back in one breath, as when an answer is finished.
 const GONE_MS = 600;
-const IDLE = { address: "", state: "idle", words: "", notice: "", goOn: 0 };
+const IDLE = { address: "", state: "idle", words: "", notice: "", from: 0, goOn: 0 };
 const listeners = new Set();
 const shown = new Map();
 let now = IDLE;
@@ -44,7 +44,7 @@ function savedVolume() {
 
 function play(address, from = 0) {
   run += 1;
-  set({ ...IDLE, address, state: "loading" });
+  set({ ...IDLE, address, from, state: "loading" });
   const audio = element();
   audio.src = from ? `${address}?from=${from}` : address;
   // A refusal also comes as an event, which knows more.
@@ -89,7 +89,8 @@ async function settle(lost) {
   const mine = run;
   const status = await asked(now.address);
   if (mine !== run) return;
-  if (status.state === "ready" && sound.ended) set({ ...IDLE, notice: status.notice ?? "", address: now.address });
+  const heard = sound.ended || (now.from && now.from >= status.bytes);
+  if (status.state === "ready" && heard) set({ ...IDLE, notice: status.notice ?? "", address: now.address });
   else set({ state: "failed", words: status.problem || status.detail || lost, goOn: status.bytes ?? 0 });
 }
 
