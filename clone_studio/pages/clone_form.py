@@ -13,7 +13,9 @@ from clone_studio.state.clone_form import MISSING, CloneFormState
 
 def _body() -> rx.Component:
     return page_state(
-        CloneFormState.ready,
+        # After a reload the state's last form is there before its own event has run: what was
+        # typed into that one would be lost.
+        CloneFormState.ready & CloneFormState.is_hydrated,
         CloneFormState.problem,
         skeleton=form_skeleton(),
         content=rx.cond(

@@ -44,7 +44,8 @@ def view() -> rx.Component:
     )
     return framed(
         page_state(
-            state.ready,
+            # As in the clone's form: nothing is typed into an editor that is about to be made anew.
+            state.ready & state.is_hydrated,
             state.problem,
             skeleton=_skeleton(),
             content=rx.cond(state.missing, missing, _content()),
