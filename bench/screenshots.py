@@ -115,7 +115,7 @@ def shots(clones: Clones) -> list[Shot]:
         Shot("chat-guide", f"/chat/{clones.guide}/new", _asked(sample.GUIDE_QUESTION)),
         Shot("prompts", f"/prompts/{clones.main}", _settled(".version")),
         Shot("voice", f"/voice/{clones.main}", _settled(".voice-card")),
-        Shot("settings", "/settings", _settled("#models .list-row")),
+        Shot("settings", "/settings", _settled("#local-models .list-row")),
         Shot("health", "/health", _settled(".list-row")),
     ]
 
