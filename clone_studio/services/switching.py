@@ -16,7 +16,7 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.llm.protocol import (
@@ -85,15 +85,46 @@ class Switch(Generic[T]):
             return self._now
 
 
-class SwitchedModel:
-    """The language model in use.
+class _Closed(Protocol):
+    async def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=_Closed)
+
+
+class _Switched(Generic[P]):
+    """A provider that is exchanged in place.
 
     Args:
         build: Makes the first one, when it is first needed.
     """
 
-    def __init__(self, build: Callable[[], LanguageModel]) -> None:
+    def __init__(self, build: Callable[[], P]) -> None:
         self._switch = Switch(build)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[P]:
+        """Yield the provider in use; it stays open, whatever is exchanged meanwhile."""
+        use = self._switch.take()
+        try:
+            yield use.provider
+        finally:
+            if self._switch.give_back(use):
+                await use.provider.close()
+
+    async def exchange(self, provider: P) -> None:
+        """Put `provider` into use; the one before is closed when nobody holds it."""
+        old = self._switch.exchange(provider)
+        if old is not None:
+            await old.close()
+
+    async def close(self) -> None:
+        """Close the provider in use."""
+        await self._switch.now.close()
+
+
+class SwitchedModel(_Switched[LanguageModel]):
+    """The language model in use."""
 
     @property
     def kind(self) -> Kind:
@@ -104,16 +135,6 @@ class SwitchedModel:
     def default_model(self) -> str:
         """Name of the model used where a clone names none."""
         return self._switch.now.default_model
-
-    @asynccontextmanager
-    async def held(self) -> AsyncIterator[LanguageModel]:
-        """Yield the model in use; it stays open, whatever is exchanged meanwhile."""
-        use = self._switch.take()
-        try:
-            yield use.provider
-        finally:
-            if self._switch.give_back(use):
-                await use.provider.close()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[TextDelta | Finished, None]:
         """Stream the answer, to its end by the model that began it."""
@@ -135,16 +156,6 @@ class SwitchedModel:
         """Return one sentence saying that the model answers, or raise `ProviderError`."""
         async with self.held() as model:
             return await model.check()
-
-    async def exchange(self, model: LanguageModel) -> None:
-        """Put `model` into use; the one before is closed when nothing runs on it."""
-        old = self._switch.exchange(model)
-        if old is not None:
-            await old.close()
-
-    async def close(self) -> None:
-        """Close the model in use."""
-        await self._switch.now.close()
 
 
 class SwitchedEmbedder:
@@ -204,15 +215,8 @@ class SwitchedEmbedder:
         self._switch.now.close()
 
 
-class SwitchedSpeech:
-    """The speech engine in use.
-
-    Args:
-        build: Makes the first one, when it is first needed.
-    """
-
-    def __init__(self, build: Callable[[], SpeechEngine]) -> None:
-        self._switch = Switch(build)
+class SwitchedSpeech(_Switched[SpeechEngine]):
+    """The speech engine in use."""
 
     @property
     def kind(self) -> Literal["elevenlabs", "local", "off"]:
@@ -239,16 +243,6 @@ class SwitchedSpeech:
         """Names of the `VoiceSettings` that make a difference."""
         return self._switch.now.adjustable
 
-    @asynccontextmanager
-    async def held(self) -> AsyncIterator[SpeechEngine]:
-        """Yield the engine in use; it stays open, whatever is exchanged meanwhile."""
-        use = self._switch.take()
-        try:
-            yield use.provider
-        finally:
-            if self._switch.give_back(use):
-                await use.provider.close()
-
     async def stream(self, request: SpeechRequest) -> AsyncGenerator[bytes, None]:
         """Stream the audio, to its end by the engine that began it."""
         async with self.held() as engine, aclosing(engine.stream(request)) as pieces:
@@ -269,16 +263,6 @@ class SwitchedSpeech:
         """Return one sentence saying that speech works, or raise `ProviderError`."""
         async with self.held() as engine:
             return await engine.check()
-
-    async def exchange(self, engine: SpeechEngine) -> None:
-        """Put `engine` into use; the one before is closed when nobody holds it."""
-        old = self._switch.exchange(engine)
-        if old is not None:
-            await old.close()
-
-    async def close(self) -> None:
-        """Close the engine in use."""
-        await self._switch.now.close()
 
 
 def held_model(model: LanguageModel) -> AbstractAsyncContextManager[LanguageModel]:

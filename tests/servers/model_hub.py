@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Event
+
+from tests.servers.http_thread import serving
 
 
 class ModelHub:
@@ -22,25 +24,8 @@ class ModelHub:
     @contextmanager
     def running(self) -> Iterator["ModelHub"]:
         """Serve on a free port until the block ends."""
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                hub.answer(self)
-
-            def log_message(self, *_arguments: object) -> None:
-                return
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        self.address = f"http://127.0.0.1:{server.server_port}"
-        try:
+        with serving(self.answer) as self.address:
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answer one request, from the byte asked for where ranges are spoken."""

@@ -7,8 +7,9 @@ import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
+
+from tests.servers.http_thread import serving
 
 
 def _packed(members: dict[str, bytes]) -> bytes:
@@ -39,25 +40,9 @@ class NpmRegistry:
     @contextmanager
     def running(self) -> Iterator["NpmRegistry"]:
         """Serve on a free port until the block ends."""
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                registry.answer(self)
-
-            def log_message(self, *_arguments: object) -> None:
-                return
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        self.address = f"http://127.0.0.1:{server.server_port}/"
-        try:
+        with serving(self.answer) as address:
+            self.address = f"{address}/"
             yield self
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         """Answer with the package's facts or with the package."""
