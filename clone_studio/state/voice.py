@@ -8,7 +8,7 @@ import reflex as rx
 from clone_studio.bootstrap import services
 from clone_studio.errors import NotFound, ProviderError, StudioError
 from clone_studio.providers.speech.protocol import Allowance, Voice, VoiceSettings
-from clone_studio.services.speech import LONGEST_TEXT, SAMPLE, sample_of
+from clone_studio.services.speech import LONGEST_TEXT, SAMPLE, sample_of, settings_of
 from clone_studio.services.voices import GROUPS, matching
 from clone_studio.state.base import StudioState
 
@@ -123,6 +123,7 @@ class VoiceState(StudioState):
         hello = f"Hello, I am {persona.name}."
         given = (hello, persona.greeting, *persona.example_questions[:2])
         self.phrases = [text for text in given if text]
+        self._show_settings(settings_of(persona.voice_settings))
         await self._read()
         self.ready = True
 

@@ -113,13 +113,20 @@ async def test_a_text_is_tried_with_another_voice(
 
 
 async def test_an_engine_that_fails_is_told_and_asked_again(
-    harness: Harness, cookie: str, owner_id: str, engine: SwitchedSpeech, choir: Choir
+    studio: Services,
+    harness: Harness,
+    cookie: str,
+    owner_id: str,
+    engine: SwitchedSpeech,
+    choir: Choir,
 ) -> None:
     choir.down = True
+    studio.personas.update(owner_id, "ben", {"voice_settings": {"stability": 0.2}})
     tab = harness.tab("a tab", cookie=cookie, path="/voice/ben")
     await tab.open()
     assert shown(tab, "list_problem") == "It cannot be reached."
     assert shown(tab, "today") == "0"
+    assert shown(tab, "sliders").stability == 20, "what is stored is known without the engine"
     choir.down = False
     await tab.send(VoiceState.retry)
     assert (shown(tab, "list_problem"), shown(tab, "current").name) == ("", "Polly")

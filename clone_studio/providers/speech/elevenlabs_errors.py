@@ -28,7 +28,7 @@ CROWDED = frozenset({"concurrent_limit_exceeded", "too_many_concurrent_requests"
 BUSY = frozenset({"rate_limit_exceeded", "system_busy", *CROWDED})
 TOO_LONG = frozenset({"max_character_limit_exceeded"})
 WORDS_LIMIT = 200
-LATER = "Try again in a moment; the text is complete."
+LATER = "Try again in a moment."
 
 
 def of_status(status: int, body: Any) -> StudioError:
@@ -78,7 +78,7 @@ def of_transport(error: httpx.HTTPError) -> ProviderError:
         return ProviderTimeout(f"ElevenLabs did not answer in time. {LATER}")
     return ProviderDown(
         "ElevenLabs cannot be reached. Check the connection and ELEVENLABS_BASE_URL, then try "
-        "again; the text is complete."
+        "again."
     )
 
 
