@@ -45,6 +45,13 @@ class Settings(BaseSettings):
     owner_password: SecretStr | None = Field(None, alias="STUDIO_OWNER_PASSWORD")
     session_hours: int = Field(24, alias="STUDIO_SESSION_HOURS", ge=1, le=24 * 90)
 
+    database_address: SecretStr | None = Field(None, alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    vectors: Literal["auto", "database", "pinecone"] = Field("auto", alias="STUDIO_VECTORS")
+    pinecone_api_key: SecretStr | None = Field(None, alias="PINECONE_API_KEY")
+    pinecone_index: str | None = Field(None, alias="PINECONE_INDEX", max_length=45)
+    pinecone_host: str | None = Field(None, alias="PINECONE_HOST")
+
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     llm: Literal["auto", "openai", "local", "quotes"] = Field("auto", alias="STUDIO_LLM")
@@ -71,14 +78,21 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "openai_api_key", "elevenlabs_api_key", "secret_key", "owner_password", mode="before"
+        "openai_api_key",
+        "elevenlabs_api_key",
+        "pinecone_api_key",
+        "secret_key",
+        "owner_password",
+        "database_address",
+        "redis_url",
+        mode="before",
     )
     @classmethod
     def _strip_secret(cls, value: object) -> object:
         """Drop the newline a pasted or file-mounted key often ends with: vendors refuse it."""
         return value.strip() or None if isinstance(value, str) else value
 
-    @field_validator("openai_api_key", "elevenlabs_api_key")
+    @field_validator("openai_api_key", "elevenlabs_api_key", "pinecone_api_key")
     @classmethod
     def _sendable_key(cls, value: SecretStr | None) -> SecretStr | None:
         """Refuse what cannot stand in a header: the error of the HTTP library would repeat it."""
@@ -110,7 +124,9 @@ class Settings(BaseSettings):
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy URL of the studio's database."""
+        """URL of the studio's database, in whatever form it was given."""
+        if self.database_address is not None:
+            return self.database_address.get_secret_value()
         return f"sqlite:///{self.data_dir / 'studio.db'}"
 
     @property
@@ -161,6 +177,13 @@ class Settings(BaseSettings):
         """Whether vectors come from an OpenAI-protocol server rather than the local model."""
         return self.embeddings == "openai" or (
             self.embeddings == "auto" and bool(self.openai_api_key)
+        )
+
+    @property
+    def uses_pinecone(self) -> bool:
+        """Whether vectors are kept at Pinecone rather than in the studio's database."""
+        return self.vectors == "pinecone" or (
+            self.vectors == "auto" and self.pinecone_api_key is not None
         )
 
     @property

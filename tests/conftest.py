@@ -23,7 +23,15 @@ from clone_studio.settings import Settings
 OWNER_EMAIL = "ada@example.org"
 OWNER_PASSWORD = "correct horse battery"
 # The settings that the studio reads from its environment begin so.
-VARIABLES = ("STUDIO_", "OPENAI_", "ELEVENLABS_", "DEFAULT_VOICE_ID")
+VARIABLES = (
+    "STUDIO_",
+    "OPENAI_",
+    "ELEVENLABS_",
+    "DEFAULT_VOICE_ID",
+    "DATABASE_",
+    "REDIS_",
+    "PINECONE_",
+)
 
 
 def quick_passwords() -> Passwords:

@@ -25,7 +25,7 @@ CHECKS = (
     ("import-linter", ["lint-imports"]),
 )
 # What a person's own settings would change about a test run.
-PRIVATE_SETTINGS = ("STUDIO_", "OPENAI_", "REDIS_URL", "DATABASE_URL")
+PRIVATE_SETTINGS = ("STUDIO_", "OPENAI_", "ELEVENLABS_", "PINECONE_", "REDIS_", "DATABASE_")
 
 
 def main(arguments: Sequence[str]) -> int:
