@@ -240,7 +240,7 @@ def title_of(text: str) -> str:
 
 def message_info(row: Message) -> MessageInfo:
     """Return a message row as the dataclass that pages and API see."""
-    return MessageInfo(**row.model_dump(exclude={"updated_at"}))
+    return MessageInfo(**row.model_dump(include=set(MessageInfo.__dataclass_fields__)))
 
 
 def _infos(session: Session, rows: Sequence[Conversation]) -> list[ThreadInfo]:
