@@ -29,6 +29,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     guide = asyncio.create_task(asyncio.to_thread(studio.guide.ensure))
     try:
         async with Live(app).running():
+            await studio.chat.keep()
             logger.info("Studio started")
             yield
     finally:
@@ -49,4 +50,3 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
 def _prepare(studio: Services) -> None:
     studio.database.migrate()
     studio.auth.ensure_owner()
-    studio.chat.recover()
