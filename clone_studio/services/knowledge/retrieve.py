@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, text
 from sqlmodel import Session
 
 from clone_studio.db import Database, UtcDateTime, utc_now
@@ -192,7 +192,7 @@ _PASSAGES = text(
     " FROM chunks c JOIN files f ON f.id = c.file_id"
     " JOIN pages p ON p.file_id = c.file_id AND p.number = c.page"
     " WHERE c.id IN :ids"
-).bindparams(bindparam("ids", expanding=True))
+).bindparams(bindparam("ids", expanding=True, type_=String))
 
 _ARRIVING = text(
     "SELECT 1 FROM files WHERE persona_id = :persona AND state = 'processing'"
@@ -200,7 +200,7 @@ _ARRIVING = text(
 ).bindparams(bindparam("since", type_=UtcDateTime))
 _NOT_EMBEDDED = text("SELECT id FROM files WHERE persona_id = :persona AND embedding <> 'done'")
 _CHUNKS_OF = text("SELECT id FROM chunks WHERE id IN :ids AND file_id IN :files").bindparams(
-    bindparam("ids", expanding=True), bindparam("files", expanding=True)
+    bindparam("ids", expanding=True, type_=String), bindparam("files", expanding=True, type_=String)
 )
 
 
