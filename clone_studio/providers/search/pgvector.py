@@ -45,7 +45,7 @@ _SCORE = "-(vector <#> CAST(:query AS vector)) AS score"
 _EXACT = text(
     f"WITH near AS (SELECT chunk_id, {_SCORE} FROM chunk_vectors"
     " WHERE persona_id = :persona AND model = :model AND vector_dims(vector) = :size"
-    f" ORDER BY score DESC LIMIT {CANDIDATES}) {_SERVED}"  # noqa: S608 - constants only
+    f" ORDER BY score DESC LIMIT {CANDIDATES}) {_SERVED}"
 )
 _DROP = text("DELETE FROM chunk_vectors WHERE model = :model AND chunk_id = ANY(:chunks)")
 _HAS_INDEX = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
@@ -152,11 +152,12 @@ def _rough(size: int) -> TextClause:
     """Return the query by signs; the size of vectors is part of a type and cannot be bound."""
     wanted = f"CAST(binary_quantize(CAST(:query AS vector)) AS bit({size}))"
     return text(
+        # Only constants and a number are put together here.
         "WITH rough AS (SELECT chunk_id, vector FROM chunk_vectors"
         " WHERE persona_id = :persona AND model = :model AND vector_dims(vector) = :size"
         f" ORDER BY {signs(size)} <~> {wanted} LIMIT {ROUGH_CANDIDATES}),"
         f" near AS (SELECT chunk_id, {_SCORE} FROM rough ORDER BY score DESC LIMIT {CANDIDATES})"
-        f" {_SERVED}"  # noqa: S608 - constants and a number
+        f" {_SERVED}"
     )
 
 
