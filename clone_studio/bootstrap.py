@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import Any
 
+from sqlmodel import Session
+
 from clone_studio.db import Database
 from clone_studio.provider_choice import (
     MAKERS,
@@ -11,6 +13,7 @@ from clone_studio.provider_choice import (
     local_speech,
     speech_engine,
     text_embedder,
+    waits_for_services,
 )
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.files.disk import DiskFileStore
@@ -18,7 +21,10 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.search.database import DatabaseSearchIndex
-from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.search.pinecone import PineconeVectors
+from clone_studio.providers.search.placed import PlacedVectors
+from clone_studio.providers.search.protocol import RemoteVectors, SearchIndex, VectorStore
+from clone_studio.providers.search.vectors import VectorIndex
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
@@ -35,6 +41,7 @@ from clone_studio.services.installing import ModelInstaller
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
+from clone_studio.services.moving import VectorMover
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
@@ -43,6 +50,7 @@ from clone_studio.services.prompts import PromptService
 from clone_studio.services.speech import SpeechService
 from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
+from clone_studio.services.sweeping import SWEEP, Sweeper
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.services.voices import VoiceService
@@ -67,6 +75,9 @@ class Services:
     speech_engine: SpeechEngine
     local_speech: LocalSpeech
     index: SearchIndex
+    remote_vectors: RemoteVectors
+    sweeper: Sweeper
+    mover: VectorMover
     store: FileStore
     auth: AuthService
     account: AccountService
@@ -174,7 +185,34 @@ class _Build:
 
     @cached_property
     def index(self) -> SearchIndex:
-        return DatabaseSearchIndex(self.database)
+        placed = PlacedVectors(
+            self.database,
+            self._row_vectors,
+            self.remote_vectors,
+            goes_elsewhere=lambda: self.stored.in_force().uses_pinecone,
+        )
+        return DatabaseSearchIndex(self.database, placed)
+
+    @cached_property
+    def _row_vectors(self) -> VectorStore:
+        return VectorIndex(self.database)
+
+    @cached_property
+    def remote_vectors(self) -> RemoteVectors:
+        return PineconeVectors(self.database, self.stored.in_force, sweep=self._queue_sweep)
+
+    def _queue_sweep(self, session: Session, persona_id: str) -> None:
+        self.jobs.enqueue(session, SWEEP, persona_id, {})
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        made = Sweeper(self.database, vectors=self.remote_vectors, jobs=self.jobs)
+        made.register()
+        return made
+
+    @cached_property
+    def mover(self) -> VectorMover:
+        return VectorMover(self.database, rows=self._row_vectors, remote=self.remote_vectors)
 
     @cached_property
     def store(self) -> FileStore:
@@ -276,7 +314,7 @@ class _Build:
             prompts=self.prompts,
             knowledge=self.knowledge,
             conversations=self.conversations,
-            waits=lambda: self.stored.in_force().uses_openai_embeddings,
+            waits=lambda: waits_for_services(self.stored.in_force()),
         )
 
     @cached_property
@@ -293,6 +331,7 @@ class _Build:
             llm=self.llm,
             embedder=self.embedder,
             speech_engine=self.speech_engine,
+            vectors=self.remote_vectors,
         )
 
     @cached_property

@@ -10,6 +10,7 @@ from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.llm.unusable import UnusableModel
+from clone_studio.providers.search.pinecone_service import PineconeService, Place
 from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
@@ -97,6 +98,29 @@ def speech_inputs(settings: Settings) -> tuple[object, ...]:
     )
 
 
+def pinecone_check(settings: Settings, dimension: int) -> str:
+    """Return one sentence saying that the Pinecone of `settings` takes vectors of this size.
+
+    Raises:
+        ProviderError: It does not; with what mends it.
+    """
+    service = PineconeService(Place.of(settings))
+    try:
+        return service.check(dimension)
+    finally:
+        service.close()
+
+
+def vector_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what decides where vectors are kept and which of them can be searched."""
+    return settings.uses_pinecone, settings.pinecone_api_key, settings.pinecone_index
+
+
+def waits_for_services(settings: Settings) -> bool:
+    """Say whether making a prompt mostly waits for services elsewhere."""
+    return settings.uses_openai_embeddings or settings.uses_pinecone
+
+
 MAKERS = Makers(
     model=language_model,
     model_inputs=model_inputs,
@@ -106,4 +130,6 @@ MAKERS = Makers(
     speech=speech_engine,
     speech_inputs=speech_inputs,
     elevenlabs=elevenlabs,
+    pinecone_check=pinecone_check,
+    vector_inputs=vector_inputs,
 )

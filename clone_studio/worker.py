@@ -7,6 +7,7 @@ import threading
 from clone_studio.bootstrap import Services, services
 from clone_studio.logs import set_up
 from clone_studio.services.job_runner import JobRunner
+from clone_studio.services.sweeping import KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -15,11 +16,12 @@ class Worker(JobRunner):
     """The job threads of one process.
 
     Embedding a large file takes minutes: it has a thread of its own, so that it never keeps a
-    new file from being read.
+    new file from being read. So has deleting at a service elsewhere, which may be away.
     """
 
     def __init__(self, studio: Services) -> None:
-        super().__init__(studio.jobs, [("embed",), *[("ingest",)] * studio.settings.ingest_workers])
+        ingesting = [("ingest",)] * studio.settings.ingest_workers
+        super().__init__(studio.jobs, [("embed",), *ingesting, KINDS])
         self._studio = studio
 
     def start(self) -> None:
