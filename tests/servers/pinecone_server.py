@@ -153,7 +153,7 @@ class PineconeServer:
             raise ConnectionResetError
         if mode not in FAILURES:
             return True
-        extra = {"retry_after": "30"} if mode == "429" else {}
+        extra = {"retry_after": "2"} if mode == "429" else {}
         await reply.json(*FAILURES[mode], **extra)
         return False
 

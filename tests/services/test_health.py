@@ -110,6 +110,7 @@ def service(studio: Services, llm: LanguageModel, meaning: Meaning, clock: Clock
         llm=llm,
         embedder=meaning,
         speech_engine=Parrot(),
+        vectors=studio.remote_vectors,
         clock=clock,
         deadline=0.2,
     )
@@ -234,6 +235,7 @@ async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm
         llm=llm,
         embedder=Meaning(),
         speech_engine=NoSpeech(),
+        vectors=studio.remote_vectors,
         clock=Clock(),
     ).report()
     assert health.status == "down"
@@ -304,7 +306,12 @@ async def test_speech_that_is_missing_is_said_with_its_repair(
         (NoSpeech(), "ok", "switched off"),
     ):
         health = await HealthService(
-            studio.stored, studio.database, llm=llm, embedder=Meaning(), speech_engine=engine
+            studio.stored,
+            studio.database,
+            llm=llm,
+            embedder=Meaning(),
+            speech_engine=engine,
+            vectors=studio.remote_vectors,
         ).report()
         speech = part(health, "speech")
         assert speech.status == status

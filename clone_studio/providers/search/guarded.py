@@ -122,5 +122,5 @@ class Guard:
             return ended.result(seconds)
         except TimeoutError:
             raise ProviderTimeout(
-                f"{self._name} did not answer within {seconds:g} seconds."
+                f"{self._name} did not answer within {seconds:.2g} seconds."
             ) from None
