@@ -167,8 +167,11 @@ class VectorMover:
                 noted = self._remote.noted(session, model, chunk_ids)
             pairs = [(one, number) for one, count in noted.items() for number in range(count)]
             found = self._remote.fetch(persona_id, model, pairs)
-            # A window in between may have had no direction; the last one is always there.
-            whole = {one for one, count in noted.items() if count and (one, count - 1) in found}
+            whole = {
+                one
+                for one, count in noted.items()
+                if count and all((one, number) in found for number in range(count))
+            }
             with self._database.write() as session:
                 file_of = _existing(session, list(noted))
                 kept = [pair for pair in found if pair[0] in whole and pair[0] in file_of]
