@@ -34,6 +34,11 @@ def move(studio: Services, to: str, clones: Sequence[Standing]) -> None:
     for one in clones:
         done = studio.mover.move(one.persona_id, "pinecone" if to == "pinecone" else "database")
         _say(f"{one.slug}: {done.passages:,} passages moved to {place}.")
+        if done.unfit:
+            _say(
+                f"  {done.unfit:,} passages also have vectors of another embedding model, which do "
+                "not fit the index. Those stay in the database."
+            )
         if done.missing:
             _say(
                 f"  {done.missing:,} more were not where they were noted. They are embedded again "

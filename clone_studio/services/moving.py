@@ -45,13 +45,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Moved:
-    """What a move did: passages whose vectors were moved, and those that were not where noted.
+    """What a move did, in passages.
 
-    The latter are embedded again by the running studio.
+    `missing` were not where they were noted: the studio embeds them again. `unfit` have vectors
+    of another model, of a size that the index does not take; those stay.
     """
 
     passages: int
     missing: int = 0
+    unfit: int = 0
 
 
 class VectorMover:
@@ -111,19 +113,39 @@ class VectorMover:
             ProviderError: The service does not answer, refuses, or the copy is not the original:
                 the original stays, and the move can be begun again.
         """
-        with self._database.read() as session:
-            query = select(ChunkVector.model).where(ChunkVector.persona_id == persona_id)
-            in_rows = sorted(session.exec(query.distinct()).all())
-            noted = self._remote.noted_models(session, persona_id)
         if to == "pinecone":
-            done = [self._to_service(persona_id, model) for model in in_rows]
+            fitting, unfit = self._models_in_rows(persona_id)
+            done = [self._to_service(persona_id, model) for model in fitting]
         else:
-            done = [self._to_rows(persona_id, model) for model in noted]
+            with self._database.read() as session:
+                noted = self._remote.noted_models(session, persona_id)
+            done, unfit = [self._to_rows(persona_id, model) for model in noted], 0
         if done:
             with self._database.write() as session:
                 bump_revision(session, persona_id)
                 self._remote.request_sweep(session, persona_id)
-        return Moved(sum(it.passages for it in done), sum(it.missing for it in done))
+        return Moved(sum(it.passages for it in done), sum(it.missing for it in done), unfit)
+
+    def _models_in_rows(self, persona_id: str) -> tuple[list[str], int]:
+        """Return the models whose vectors the service takes, and how many passages have others.
+
+        Raises:
+            ProviderError: It takes those of none.
+        """
+        bytes_each = func.max(func.length(ChunkVector.vector))
+        passages = func.count(func.distinct(ChunkVector.chunk_id))
+        query = select(ChunkVector.model, bytes_each, passages).where(
+            ChunkVector.persona_id == persona_id
+        )
+        with self._database.read() as session:
+            found = session.exec(query.group_by(ChunkVector.model)).all()
+        if not found:
+            return [], 0
+        size = self._remote.dimension()
+        fitting = sorted(model for model, length, _ in found if length == 4 * size)
+        if not fitting:
+            self._remote.check(found[0][1] // 4)
+        return fitting, sum(count for model, _, count in found if model not in fitting)
 
     def _to_service(self, persona_id: str, model: str) -> Moved:
         shown = self._remote.listed(persona_id, model)

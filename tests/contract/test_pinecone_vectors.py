@@ -6,7 +6,6 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from pinecone.errors import exceptions as sdk
 from pydantic import SecretStr, ValidationError
 from sqlmodel import select
 
@@ -21,7 +20,6 @@ from clone_studio.errors import (
 from clone_studio.models import Chunk, RemoteVector, StoredFile
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.pinecone import PineconeVectors
-from clone_studio.providers.search.pinecone_errors import translated
 from clone_studio.providers.search.pinecone_records import batches, records, vector_id
 from clone_studio.providers.search.pinecone_service import PineconeService, Place
 from clone_studio.settings import Settings
@@ -265,30 +263,6 @@ def test_what_passes_by_itself_is_tried_again(
     put(database, vectors, "a", unit(1))
     assert len(server.paths("/vectors/upsert")) == 2
     assert near(vectors, unit(1)[0]) == ["a-0"]
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "words"),
-    [
-        (sdk.ServiceError("secret-upstream", 503), ProviderDown, "problem of its own"),
-        (sdk.RateLimitError("secret-upstream"), ProviderDown, "more requests than the plan"),
-        (sdk.ApiError("secret-upstream", 400), ProviderRefused, "status 400"),
-        (sdk.ApiError("secret-upstream", 414), ProviderRefused, "too long"),
-        (sdk.FailedPreconditionError("secret-upstream", 412), ProviderRefused, "no state"),
-        (sdk.PineconeConnectionError("secret-upstream"), ProviderDown, "cannot be reached"),
-        (sdk.PineconeTimeoutError("secret-upstream"), ProviderTimeout, "in time"),
-        (sdk.PineconeValueError("secret-upstream"), ProviderRefused, "before it was sent"),
-        (sdk.ResponseParsingError("secret-upstream"), ProviderError, "does not speak"),
-    ],
-)
-def test_no_error_repeats_what_the_server_said(
-    error: Exception, kind: type[ProviderError], words: str
-) -> None:
-    made = translated(error)
-    assert type(made) is kind
-    assert words in made.detail
-    assert "secret-upstream" not in made.detail
-    assert made.retryable == (kind in {ProviderDown, ProviderTimeout, ProviderError})
 
 
 @pytest.mark.parametrize("mode", ["429", "hang"])

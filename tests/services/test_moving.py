@@ -219,6 +219,16 @@ def test_notes_of_what_is_not_there_are_dropped_and_embedded_again(
     assert 0 < windows == embedded(studio) - made
 
 
+def test_vectors_of_an_older_model_stay(studio: Services) -> None:
+    with studio.database.write() as session:
+        for chunk_id in sorted({one for one, _ in rows(studio)})[:3]:
+            values = {"persona_id": persona(studio), "chunk_id": chunk_id, "window": 0}
+            session.add(ChunkVector(model="older", vector=b"\0\0\x80\x3f" * 4, **values))
+    moved = studio.mover.move(persona(studio), "pinecone")
+    assert (moved.passages, moved.unfit) == (len({one for one, _ in rows(studio, RemoteVector)}), 3)
+    assert list(rows(studio).values()) == [b"\0\0\x80\x3f" * 4] * 3
+
+
 def test_an_index_of_another_size_takes_nothing(studio: Services, server: PineconeServer) -> None:
     server.dimension = 5
     before = rows(studio)

@@ -232,6 +232,10 @@ class PineconeVectors(PineconeNotes):
         """
         return self._place().check(dimension)
 
+    def dimension(self) -> int:
+        """Return how many numbers the vectors of the index have."""
+        return self._place().describe().dimension
+
     def close(self) -> None:
         """Let go of every connection; the next call makes new ones."""
         with self._lock:

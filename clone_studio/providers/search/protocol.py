@@ -156,6 +156,14 @@ class RemoteVectors(VectorStore, Protocol):
         """
         ...
 
+    def dimension(self) -> int:
+        """Return how many numbers the vectors have that the service takes.
+
+        Raises:
+            ProviderError: The service does not answer, or refuses.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of every connection; the next call makes new ones."""
         ...
