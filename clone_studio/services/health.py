@@ -188,8 +188,9 @@ class HealthService:
                 VECTORS,
                 "degraded",
                 f"Clones whose vectors are at Pinecone are searched by words only. {error.detail}",
-                "Settings, Search by meaning: “Test” tries the key and the index. New files and "
-                "deletions there are done by themselves when it answers again.",
+                "Settings, Search by meaning: “Test” tries the key and the index. Deletions there "
+                "are done by themselves when it answers again; try files that failed again in "
+                "Files.",
             )
 
     async def _ask_speech(self) -> Part:

@@ -331,7 +331,7 @@ def test_an_index_that_does_not_fit_is_refused_before_anything_is_sent(
 
 def test_a_check_says_what_answers(vectors: PineconeVectors) -> None:
     assert vectors.check(SIZE) == (
-        "The Pinecone index “clone-studio” answers: vectors of 8 numbers, by cosine."
+        "The Pinecone index “clone-studio” answers and reports 0 vectors of 8 numbers, by cosine."
     )
 
 

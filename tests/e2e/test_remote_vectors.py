@@ -79,5 +79,6 @@ async def test_pinecone_is_set_up_used_and_missed(
         await expect(note).to_contain_text("Found by words only")
         await expect(answers(page).first.locator(".chat-note")).to_have_count(0)
         await page.goto("/health")
+        await page.get_by_role("button", name="Check again").click()
         await expect(page.get_by_text("searched by words only")).to_be_visible()
     assert KEY not in "".join(remote.log)

@@ -165,6 +165,7 @@ class PineconeServer:
             ("POST", "/vectors/upsert"): lambda: self._upsert(request, mode),
             ("POST", "/query"): lambda: self._query(request.body),
             ("GET", "/vectors/fetch"): lambda: self._fetch(query),
+            ("POST", "/describe_index_stats"): self._stats,
             ("GET", "/vectors/list"): lambda: self._list(query),
             ("POST", "/vectors/delete"): lambda: self._delete(request.body),
         }
@@ -244,6 +245,12 @@ class PineconeServer:
         if len(ids) > limit:
             page["pagination"] = {"next": ids[limit - 1]}
         return page | {"namespace": query["namespace"][0], "usage": {"readUnits": 1}}
+
+    def _stats(self) -> dict[str, Any]:
+        counts = {name: {"vectorCount": len(rows)} for name, rows in self.shown.items()}
+        total = sum(one["vectorCount"] for one in counts.values())
+        told = {"namespaces": counts, "dimension": self.dimension, "indexFullness": 0}
+        return told | {"totalVectorCount": total}
 
     def _delete(self, body: dict[str, Any]) -> dict[str, Any]:
         namespace, ids = body.get("namespace", "__default__"), body.get("ids")

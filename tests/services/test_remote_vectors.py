@@ -154,7 +154,10 @@ async def test_health_names_what_is_wrong_and_its_repair(
     status, detail, fix = await vectors()
     assert (status, fix) == ("ok", "")
     assert "vectors of 96 numbers, by cosine" in detail
-    server.dimension = 5
+    server.always = "403"
+    status, detail, fix = await vectors()
+    assert (status, "does not allow this" in detail) == ("degraded", True)
+    server.always, server.dimension = "", 5
     status, detail, fix = await vectors()
     assert status == "degraded"
     assert "searched by words only" in detail
@@ -180,7 +183,7 @@ async def test_the_key_is_tested_stored_and_used(
     plain = bootstrap.build(given, database=studio.database, embedder=WordVectors())
     typed = {"PINECONE_API_KEY": KEY, "PINECONE_INDEX": server.name}
     words = await plain.connections.test(OWNER, "pinecone", typed)
-    assert words.endswith("answers: vectors of 96 numbers, by cosine.")
+    assert words.endswith("answers and reports 0 vectors of 96 numbers, by cosine.")
     with pytest.raises(ProviderRefused, match="name of the Pinecone index"):
         await plain.connections.test(OWNER, "pinecone", {"PINECONE_API_KEY": KEY})
     with pytest.raises(InvalidInput):

@@ -1,6 +1,5 @@
 """What the studio's rows say of vectors at a service elsewhere: the notes in `remote_vectors`."""
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -102,9 +101,8 @@ class PineconeNotes:
     def noted_models(self, session: Session, persona_id: str) -> list[str]:
         """Return the models of which vectors are noted in this index for a persona."""
         query = select(RemoteVector.model).where(RemoteVector.persona_id == persona_id).distinct()
-        prefix = self._noted("")
-        names = session.exec(query).all()
-        return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+        models = [name.partition("/")[2] for name in session.exec(query).all()]
+        return sorted({one for one in models if self.noted_chunks(session, persona_id, one, "", 1)})
 
     def noted_chunks(
         self, session: Session, persona_id: str, model: str, after: str, limit: int
@@ -173,10 +171,9 @@ class PineconeNotes:
 
     def _noted(self, model: str) -> str:
         """Return the name of a model in notes: another index does not have what this one has."""
-        name = f"{self._settings().pinecone_index or ''}/{model}"
-        if len(name) <= _NAME_CHARS:
-            return name
-        return f"{name[:80]}~{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+        index = self._settings().pinecone_index or ""
+        name = f"{index}/{model}"
+        return name if len(name) <= _NAME_CHARS else f"{tag(index)}/{model}"
 
     def _last_windows(self, file_id: str, model: str) -> list[tuple[str, int]]:
         """Return the last window of some of a file's noted chunks, spread over the file."""

@@ -137,14 +137,17 @@ class PineconeService:
     def check(self, dimension: int) -> str:
         """Return one sentence saying that the index keeps vectors of this size; asks anew.
 
+        Both of Pinecone's servers are asked: the one that knows indexes, and that of the index.
+
         Raises:
             ProviderError: It does not; with what mends it.
         """
         found = self.describe(again=True)
         self.require(dimension)
+        count = self._call(_count, CHECK_SECONDS)
         return (
-            f"The Pinecone index “{self.place.index}” answers: vectors of {found.dimension} "
-            f"numbers, by {found.metric}."
+            f"The Pinecone index “{self.place.index}” answers and reports {count:,} vectors of "
+            f"{found.dimension} numbers, by {found.metric}."
         )
 
     def upsert(self, namespace: str, records: Sequence[dict[str, Any]]) -> int | None:
@@ -300,6 +303,10 @@ def _described(place: Place) -> Described:
             f"The Pinecone index “{place.index}” is still being prepared. It is asked again soon."
         )
     return Described(found.host, size, str(metric))
+
+
+def _count(index: "Index") -> int:
+    return int(index.describe_index_stats(timeout=CHECK_SECONDS).total_vector_count)
 
 
 def _page(index: "Index", *, namespace: str, token: str | None) -> tuple[list[str], str | None]:
