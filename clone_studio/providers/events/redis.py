@@ -1,0 +1,106 @@
+"""The event bus of several processes: each hears itself at once, and the others through Redis."""
+
+import json
+import logging
+import secrets
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from clone_studio.providers.events.redis_ear import RedisEar
+from clone_studio.providers.redis_line import RedisLine
+from clone_studio.providers.redis_server import RedisServer
+from clone_studio.services.events import GAP, Event, MemoryEventBus, Subscription
+
+logger = logging.getLogger(__name__)
+
+# An event is a hint or a piece of text. What is larger than this does not travel.
+EVENT_LIMIT = 256 * 1024
+
+
+class RedisEventBus:
+    """Publish and subscribe across processes, over one channel.
+
+    All of a studio's events go to all of its processes, and each hands them to its own
+    listeners: subscribing costs nothing, whatever the number of listeners.
+
+    Args:
+        server: The Redis.
+    """
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self._local = MemoryEventBus()
+        self._origin = secrets.token_hex(8)
+        self._line = RedisLine(server, "events", keeps=True, after_loss=self._tell_others)
+        self._ear = RedisEar(
+            server,
+            channel=lambda: self._channel,
+            heard=self._hear,
+            connected=self._look_again,
+        )
+
+    @property
+    def dropped(self) -> int:
+        """How many events the other processes were not sent since the start."""
+        return self._line.dropped
+
+    def publish(self, topic: str, event: Event) -> None:
+        """Hand `event` to the listeners of `topic`, here at once and elsewhere soon.
+
+        Never waits, and callable from any thread. What was published in one process arrives in
+        its order.
+        """
+        self._local.publish(topic, event)
+        self._send(topic, event)
+
+    def subscribe(self, *prefixes: str) -> AbstractAsyncContextManager[Subscription]:
+        """Open a subscription to all topics that start with one of `prefixes`.
+
+        What this process publishes after entering is not missed. What others publish is, while
+        there is no connection; a gap follows when there is one again.
+        """
+        self._ear.start()
+        return self._local.subscribe(*prefixes)
+
+    def close(self) -> None:
+        """Send what waits, if Redis answers, and end both connections."""
+        self._line.close()
+        self._ear.close()
+
+    @property
+    def _channel(self) -> str:
+        return f"{self._server.namespace}:events"
+
+    def _send(self, topic: str, event: Event) -> None:
+        parcel = json.dumps([self._origin, topic, event], separators=(",", ":")).encode()
+        if len(parcel) > EVENT_LIMIT:
+            # The others read what is stored.
+            topic, event = GAP, {"type": "gap"}
+            parcel = json.dumps([self._origin, topic, event]).encode()
+        self._line.post("PUBLISH", self._channel, parcel)
+
+    def _hear(self, parcel: bytes) -> None:
+        event = _unpacked(parcel)
+        if event is not None and event[0] != self._origin:
+            self._local.publish(event[1], event[2])
+
+    def _look_again(self) -> None:
+        self._local.publish(GAP, {"type": "gap"})
+
+    def _tell_others(self) -> None:
+        logger.warning("%d events have not reached other processes so far", self.dropped)
+        self._send(GAP, {"type": "gap"})
+
+
+def _unpacked(parcel: bytes) -> tuple[str, str, Event] | None:
+    """Return origin, topic and event; None for what no studio of this version has sent."""
+    if len(parcel) > EVENT_LIMIT:
+        return None
+    try:
+        found: Any = json.loads(parcel)
+    except (ValueError, RecursionError):
+        return None
+    match found:
+        case [str(origin), str(topic), {"type": str(), **_rest} as event]:
+            return origin, topic, event
+    return None
