@@ -42,6 +42,9 @@ def main() -> None:
     worker.start()
     ended.wait()
     worker.stop()
+    # The last news of this process still have to reach the others.
+    studio.events.close()
+    studio.cache.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """What a Redis that is away, silent, slow or strict costs, and that it is found again."""
 
+import asyncio
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +12,9 @@ import pytest
 
 from clone_studio.errors import ProviderDown, ProviderError, ProviderRefused, ProviderTimeout
 from clone_studio.providers.cache.redis import RedisCache
+from clone_studio.providers.events.redis import RedisEventBus
+from clone_studio.services.events import GAP
+from clone_studio.settings import PROJECT_ROOT
 from tests.servers.http_thread import serving
 from tests.servers.redis_server import (
     PASSWORD,
@@ -217,6 +222,48 @@ def test_redis_learns_neither_questions_nor_addresses_and_keeps_nothing_for_ever
         assert all(client.pttl(key) > 0 for key in keys)
     for word in (b"treasure", b"203.0.113.9", b"ada"):
         assert not any(word in key for key in keys)
+
+
+async def test_a_user_with_the_rights_of_the_manual_is_enough(
+    redis_process: RedisProcess, caches: Make
+) -> None:
+    manual = (PROJECT_ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rights = re.search(r"needs the commands (.+) on `studio:\*`", manual)
+    assert rights is not None
+    commands = [f"+{name.lower()}" for name in re.findall(r"`([A-Z]+)`", rights[1])]
+    with redis_process.client() as client:
+        client.execute_command(
+            *(
+                "ACL",
+                "SETUSER",
+                "limited",
+                "on",
+                ">limited",
+                "~studio:*",
+                "resetchannels",
+                "&studio:*",
+                *commands,
+            )
+        )
+    url = f"redis://limited:limited@{redis_process.place}/1"
+    cache, here, there = (
+        caches(url, patience=10),
+        RedisEventBus(server_at(url)),
+        RedisEventBus(server_at(url)),
+    )
+    assert redis_process.place in cache.check()
+    cache.set("query:a", b"value", 60)
+    assert cache.get("query:a") == b"value"
+    assert cache.increment("attempts:a", 60)
+    cache.delete("query:a")
+    assert cache.get("query:a") is None
+    async with asyncio.timeout(20), there.subscribe(GAP, "a:") as subscription:
+        events = aiter(subscription)
+        assert await anext(events) == (GAP, {"type": "gap"})
+        here.publish("a:1", {"type": "x"})
+        assert await anext(events) == ("a:1", {"type": "x"})
+    for bus in (here, there):
+        await asyncio.to_thread(bus.close)
 
 
 def test_a_cache_ends_promptly_and_is_then_a_miss(

@@ -97,6 +97,7 @@ class RedisProcess:
         with self.client() as client:
             client.flushall()
             client.config_set("maxmemory", 0)
+            client.acl_deluser("limited")
 
     def _answers(self) -> bool:
         with contextlib.suppress(RedisError), self.client() as client:

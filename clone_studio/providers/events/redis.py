@@ -3,7 +3,8 @@
 import json
 import logging
 import secrets
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from clone_studio.providers.events.redis_ear import RedisEar
@@ -53,14 +54,17 @@ class RedisEventBus:
         self._local.publish(topic, event)
         self._send(topic, event)
 
-    def subscribe(self, *prefixes: str) -> AbstractAsyncContextManager[Subscription]:
+    @asynccontextmanager
+    async def subscribe(self, *prefixes: str) -> AsyncIterator[Subscription]:
         """Open a subscription to all topics that start with one of `prefixes`.
 
         What this process publishes after entering is not missed. What others publish is, while
         there is no connection; a gap follows when there is one again.
         """
-        self._ear.start()
-        return self._local.subscribe(*prefixes)
+        async with self._local.subscribe(*prefixes) as subscription:
+            # Not before: the first listener has to hear of the first connection.
+            self._ear.start()
+            yield subscription
 
     def close(self) -> None:
         """Send what waits, if Redis answers, and end both connections."""
