@@ -27,7 +27,8 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 CLOSE_SECONDS = 1.5
 BATCH = 200
-WAITING_LIMIT = 4096
+WAITING_LIMIT = 2048
+TELL_SECONDS = 1.0
 Argument = str | bytes | int
 
 
@@ -45,8 +46,7 @@ class RedisLine:
         name: What the line is for, in the log.
         patience: Seconds that a caller waits for a reply.
         keeps: Whether what is posted while Redis does not answer is sent later.
-        after_loss: Called by the line's thread, once Redis answers again, when something that
-            was posted had to be dropped.
+        instead: Gives the command that is sent in the place of those that were dropped.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class RedisLine:
         *,
         patience: float = PATIENCE_SECONDS,
         keeps: bool = False,
-        after_loss: Callable[[], None] | None = None,
+        instead: Callable[[], tuple[Argument, ...]] | None = None,
     ) -> None:
         self._server = server
         self._name = name
         self._patience = patience
         self._keeps = keeps
-        self._after_loss = after_loss
+        self._instead = instead
         self._changed = threading.Condition()
         self._waiting: deque[_Command] = deque()
         self._serving = True
@@ -72,6 +72,7 @@ class RedisLine:
         self._client: Redis | None = None
         self._dropped = 0
         self._told = 0
+        self._told_at = 0.0
 
     @property
     def dropped(self) -> int:
@@ -164,6 +165,9 @@ class RedisLine:
             if not self._waiting:
                 return None
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            if self._instead is not None and self._has_to_tell():
+                # What is dropped is always older than what waits.
+                batch.insert(0, _Command(self._instead()))
         return [
             one for one in batch if one.reply is None or one.reply.set_running_or_notify_cancel()
         ]
@@ -184,7 +188,6 @@ class RedisLine:
             elif refused:
                 with self._changed:
                     self._dropped += 1
-        self._tell_loss()
 
     def _probe(self) -> None:
         """Let callers ask again once Redis answers as quickly as they need."""
@@ -199,7 +202,6 @@ class RedisLine:
         if not steady:
             return
         logger.info("Redis at %s answers again for %s", self._server.place, self._name)
-        self._tell_loss()
 
     def _lose(self, batch: Sequence[_Command], error: Exception) -> None:
         # Only the kind: the text of an error may repeat the address, which holds a password.
@@ -216,11 +218,10 @@ class RedisLine:
     def _longer(self) -> float:
         return min(LONGEST_PAUSE_SECONDS, 2 * self._pause)
 
-    def _tell_loss(self) -> None:
-        """Tell of a loss once all that waited is sent, and not again and again in the middle."""
-        with self._changed:
-            if self._waiting or self._dropped == self._told:
-                return
-            self._told = self._dropped
-        if self._after_loss is not None:
-            self._after_loss()
+    def _has_to_tell(self) -> bool:
+        """Whether something was dropped: told once a second, and with the last that waits."""
+        now = time.monotonic()
+        if self._dropped == self._told or (self._waiting and now - self._told_at < TELL_SECONDS):
+            return False
+        self._told, self._told_at = self._dropped, now
+        return True

@@ -5,8 +5,8 @@ Events are small JSON-able dictionaries with a `type`; they are hints and deltas
 truth, which is in the database.
 
 Where events cross processes some can be lost. Who would then wait for ever for the next one
-subscribes to `GAP` as well: `{"type": "gap"}` on it means that what is stored has to be looked
-at again.
+subscribes to `GAP` as well: `{"type": "gap"}` on it comes in the place of what was lost, and
+means that what is stored has to be looked at again.
 """
 
 import asyncio

@@ -14,8 +14,9 @@ from clone_studio.services.events import GAP, Event, MemoryEventBus, Subscriptio
 
 logger = logging.getLogger(__name__)
 
+LOST: Event = {"type": "gap"}
 # An event is a hint or a piece of text. What is larger than this does not travel.
-EVENT_LIMIT = 256 * 1024
+EVENT_LIMIT = 64 * 1024
 
 
 class RedisEventBus:
@@ -32,7 +33,7 @@ class RedisEventBus:
         self._server = server
         self._local = MemoryEventBus()
         self._origin = secrets.token_hex(8)
-        self._line = RedisLine(server, "events", keeps=True, after_loss=self._tell_others)
+        self._line = RedisLine(server, "events", keeps=True, instead=self._gap)
         self._ear = RedisEar(
             server,
             channel=lambda: self._channel,
@@ -59,7 +60,7 @@ class RedisEventBus:
         """Open a subscription to all topics that start with one of `prefixes`.
 
         What this process publishes after entering is not missed. What others publish is, while
-        there is no connection; a gap follows when there is one again.
+        there is no connection; a gap comes first when there is one again.
         """
         async with self._local.subscribe(*prefixes) as subscription:
             # Not before: the first listener has to hear of the first connection.
@@ -76,12 +77,13 @@ class RedisEventBus:
         return f"{self._server.namespace}:events"
 
     def _send(self, topic: str, event: Event) -> None:
-        parcel = json.dumps([self._origin, topic, event], separators=(",", ":")).encode()
-        if len(parcel) > EVENT_LIMIT:
-            # The others read what is stored.
-            topic, event = GAP, {"type": "gap"}
-            parcel = json.dumps([self._origin, topic, event]).encode()
-        self._line.post("PUBLISH", self._channel, parcel)
+        command = self._command(topic, event)
+        # In the place of what is too large the others read what is stored.
+        self._line.post(*(command if len(command[-1]) <= EVENT_LIMIT else self._command(GAP, LOST)))
+
+    def _command(self, topic: str, event: Event) -> tuple[str, str, bytes]:
+        parcel = json.dumps([self._origin, topic, event], separators=(",", ":"))
+        return "PUBLISH", self._channel, parcel.encode()
 
     def _hear(self, parcel: bytes) -> None:
         event = _unpacked(parcel)
@@ -89,11 +91,11 @@ class RedisEventBus:
             self._local.publish(event[1], event[2])
 
     def _look_again(self) -> None:
-        self._local.publish(GAP, {"type": "gap"})
+        self._local.publish(GAP, LOST)
 
-    def _tell_others(self) -> None:
+    def _gap(self) -> tuple[str, str, bytes]:
         logger.warning("%d events have not reached other processes so far", self.dropped)
-        self._send(GAP, {"type": "gap"})
+        return self._command(GAP, LOST)
 
 
 def _unpacked(parcel: bytes) -> tuple[str, str, Event] | None:
