@@ -25,14 +25,17 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
     studio = await asyncio.to_thread(services)
     set_up(studio.settings.log_level, studio.stored.secrets)
     await asyncio.to_thread(_prepare, studio)
-    workers = Worker(studio)
+    workers = Worker(studio, ingesters=studio.settings.ingest_workers)
     await asyncio.to_thread(workers.start)
     guide = asyncio.create_task(asyncio.to_thread(studio.guide.ensure))
     try:
         async with Live(app).running():
+            await studio.chat.keep()
+            await studio.connections.keep_up()
             logger.info("Studio started")
             yield
     finally:
+        await studio.connections.close()
         await studio.installer.close()
         await studio.chat.close()
         await studio.speech.close()
@@ -57,4 +60,3 @@ def _prepare(studio: Services) -> None:
         logger.warning("%s", error.detail)
     studio.database.migrate()
     studio.auth.ensure_owner()
-    studio.chat.recover()

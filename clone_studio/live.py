@@ -41,6 +41,7 @@ class Feed:
     """The text of one answer as it arrives."""
 
     text: str = ""
+    restarted: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,6 +51,9 @@ class Feed:
             async for event in events:
                 if event.get("event") == "token":
                     self.text += str(event.get("text", ""))
+                    self.changed.set()
+                elif event.get("event") == "restart":
+                    self.text, self.restarted = "", True
                     self.changed.set()
         except StudioError as error:
             logger.info("An answer's stream ended early: %s", error.code)
@@ -131,7 +135,7 @@ class Live:
             while not feed.ended.is_set():
                 await feed.changed.wait()
                 feed.changed.clear()
-                tail = await self._show(watch, feed.text)
+                tail = await self._show(watch, feed)
                 if tail is None:
                     return
                 with contextlib.suppress(TimeoutError):
@@ -150,7 +154,7 @@ class Live:
             min(2.0, tail / TAIL_CHARS_PER_SECOND),
         )
 
-    async def _show(self, watch: Watch, text: str) -> int | None:
+    async def _show(self, watch: Watch, feed: Feed) -> int | None:
         """Show the text so far; returns the length of its unfinished part, None for no tab."""
         async with self._tab(watch) as root:
             if root is None:
@@ -158,8 +162,11 @@ class Live:
             answer = await root.get_state(AnswerState)
             if answer.message_id != watch.subject_id:
                 return None
-            if text:
-                answer._show(text)
+            if feed.restarted:
+                feed.restarted = False
+                answer._begin_anew()
+            if feed.text:
+                answer._show(feed.text)
             return len(answer.tail)
 
     async def _settle(self, watch: Watch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,6 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", alias="STUDIO_HOST")
     port: int = Field(3000, alias="STUDIO_PORT", ge=1, le=65535)
     data_dir: Path = Field(PROJECT_ROOT / ".data", alias="STUDIO_DATA_DIR")
-    workers: int = Field(1, alias="STUDIO_WORKERS", ge=1)
     public_url: str | None = Field(None, alias="STUDIO_PUBLIC_URL")
     secret_key: SecretStr | None = Field(None, alias="STUDIO_SECRET_KEY", min_length=32)
     owner_email: str | None = Field(None, alias="STUDIO_OWNER_EMAIL")
@@ -48,6 +47,8 @@ class Settings(BaseSettings):
 
     database_address: SecretStr | None = Field(None, alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    # After the stores: its check reads them.
+    workers: int = Field(1, alias="STUDIO_WORKERS", ge=1, le=32)
     vectors: Literal["auto", "database", "pinecone"] = Field("auto", alias="STUDIO_VECTORS")
     pinecone_api_key: SecretStr | None = Field(None, alias="PINECONE_API_KEY")
     pinecone_index: str | None = Field(None, alias="PINECONE_INDEX", max_length=45)
@@ -73,7 +74,7 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(50, alias="STUDIO_MAX_FILE_MB", ge=1, le=2048)
     max_ingest_seconds: int = Field(300, alias="STUDIO_MAX_INGEST_SECONDS", ge=10)
     max_question_chars: int = Field(20_000, alias="STUDIO_MAX_QUESTION_CHARS", ge=100)
-    ingest_workers: int = Field(2, alias="STUDIO_INGEST_WORKERS", ge=1, le=16)
+    ingest_workers: int = Field(2, alias="STUDIO_INGEST_WORKERS", ge=0, le=16)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="STUDIO_LOG_LEVEL"
     )
@@ -128,9 +129,16 @@ class Settings(BaseSettings):
 
     @field_validator("workers")
     @classmethod
-    def _one_process(cls, value: int) -> int:
-        if value != 1:
-            raise ValueError("STUDIO_WORKERS: this version runs in one process; set it to 1")
+    def _several_share_stores(cls, value: int, info: ValidationInfo) -> int:
+        if value == 1:
+            return value
+        database = info.data.get("database_address")
+        is_shared = database is not None and database.get_secret_value().startswith("postgres")
+        if not is_shared or info.data.get("redis_url") is None:
+            raise ValueError(
+                "several web processes share what they know by PostgreSQL and Redis; "
+                "set DATABASE_URL and REDIS_URL, or leave it at 1"
+            )
         return value
 
     @property

@@ -284,6 +284,9 @@ class SpeechService:
             return
         text = ""
         async for event in self._chat.attach(wanted.user_id, wanted.message_id):
+            if event["event"] == "restart":
+                # What was heard was heard: speech goes on at the same place of the new text.
+                text = ""
             if event["event"] == "token":
                 text += event["text"]
                 if found := sayable.take(text):
