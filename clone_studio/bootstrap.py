@@ -4,25 +4,29 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlmodel import Session
-
 from clone_studio.db import Database
 from clone_studio.provider_choice import (
     MAKERS,
+    cache,
+    event_bus,
     language_model,
     local_speech,
+    placed_vectors,
+    redis_server,
+    speech_account,
     speech_engine,
     text_embedder,
     waits_for_services,
 )
+from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
+from clone_studio.providers.redis_server import RedisServer
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.pinecone import PineconeVectors
-from clone_studio.providers.search.placed import PlacedVectors
 from clone_studio.providers.search.protocol import RemoteVectors, SearchIndex, VectorStore
 from clone_studio.providers.search.vectors import VectorIndex
 from clone_studio.providers.speech.local import LocalSpeech
@@ -33,7 +37,7 @@ from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.connections import Connections
 from clone_studio.services.conversations import ConversationService
-from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.events import EventBus
 from clone_studio.services.files import FileService
 from clone_studio.services.guide import GuideService
 from clone_studio.services.health import HealthService
@@ -50,7 +54,7 @@ from clone_studio.services.prompts import PromptService
 from clone_studio.services.speech import SpeechService
 from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
-from clone_studio.services.sweeping import SWEEP, Sweeper
+from clone_studio.services.sweeping import Sweeper, request_sweep
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.services.voices import VoiceService
@@ -70,6 +74,7 @@ class Services:
     connections: Connections
     database: Database
     events: EventBus
+    cache: Cache
     llm: LanguageModel
     embedder: Embedder
     speech_engine: SpeechEngine
@@ -117,7 +122,15 @@ class _Build:
 
     @cached_property
     def events(self) -> EventBus:
-        return MemoryEventBus()
+        return event_bus(self._redis)
+
+    @cached_property
+    def cache(self) -> Cache:
+        return cache(self._redis)
+
+    @cached_property
+    def _redis(self) -> RedisServer | None:
+        return redis_server(self.settings)
 
     @cached_property
     def stored(self) -> StoredSettings:
@@ -166,6 +179,7 @@ class _Build:
             conversations=self.conversations,
             usage=self.speech_usage,
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
+            cache=self.cache,
         )
 
     @cached_property
@@ -174,6 +188,8 @@ class _Build:
             self.speech_engine,
             personas=self.personas,
             usage=self.speech_usage,
+            cache=self.cache,
+            account=lambda: speech_account(self.stored.in_force()),
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
         )
 
@@ -185,13 +201,9 @@ class _Build:
 
     @cached_property
     def index(self) -> SearchIndex:
-        placed = PlacedVectors(
-            self.database,
-            self._row_vectors,
-            self.remote_vectors,
-            goes_elsewhere=lambda: self.stored.in_force().uses_pinecone,
-        )
-        return DatabaseSearchIndex(self.database, placed)
+        places = self._row_vectors, self.remote_vectors
+        vectors = placed_vectors(self.database, *places, self.stored.in_force)
+        return DatabaseSearchIndex(self.database, vectors)
 
     @cached_property
     def _row_vectors(self) -> VectorStore:
@@ -199,10 +211,9 @@ class _Build:
 
     @cached_property
     def remote_vectors(self) -> RemoteVectors:
-        return PineconeVectors(self.database, self.stored.in_force, sweep=self._queue_sweep)
-
-    def _queue_sweep(self, session: Session, persona_id: str) -> None:
-        self.jobs.enqueue(session, SWEEP, persona_id, {})
+        return PineconeVectors(
+            self.database, self.stored.in_force, sweep=lambda *at: request_sweep(self.jobs, *at)
+        )
 
     @cached_property
     def sweeper(self) -> Sweeper:
@@ -224,7 +235,9 @@ class _Build:
 
     @cached_property
     def auth(self) -> AuthService:
-        return AuthService(self.database, self.settings, audit=self.audit, events=self.events)
+        return AuthService(
+            self.database, self.settings, audit=self.audit, events=self.events, cache=self.cache
+        )
 
     @cached_property
     def account(self) -> AccountService:
@@ -297,7 +310,7 @@ class _Build:
 
     @cached_property
     def knowledge(self) -> Retriever:
-        return Retriever(self.database, index=self.index, embedder=self.embedder)
+        return Retriever(self.database, index=self.index, embedder=self.embedder, cache=self.cache)
 
     @cached_property
     def conversations(self) -> ConversationService:
@@ -328,6 +341,7 @@ class _Build:
         return HealthService(
             self.stored,
             self.database,
+            cache=self.cache,
             llm=self.llm,
             embedder=self.embedder,
             speech_engine=self.speech_engine,

@@ -7,6 +7,8 @@ look, when no such write can be under way any more, takes that, too.
 
 import logging
 
+from sqlmodel import Session
+
 from clone_studio.db import Database
 from clone_studio.errors import ProviderError, StudioError
 from clone_studio.providers.search.protocol import RemoteVectors
@@ -21,6 +23,11 @@ LOOK_AGAIN_SECONDS = 5.0
 AWAY_SECONDS = 120.0
 # Longer than a write that was begun can take, with every retry of the service's client.
 LAST_LOOK_SECONDS = 900.0
+
+
+def request_sweep(jobs: JobQueue, session: Session, persona_id: str) -> None:
+    """Queue the deletion of what no row of a clone knows any more, in the caller's transaction."""
+    jobs.enqueue(session, SWEEP, persona_id, {})
 
 
 class Sweeper:
