@@ -170,6 +170,7 @@ class _Build:
             conversations=self.conversations,
             usage=self.speech_usage,
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
+            cache=self.cache,
         )
 
     @cached_property

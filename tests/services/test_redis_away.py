@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from clone_studio import bootstrap
 from clone_studio.db import Database
-from clone_studio.errors import NotSignedIn, TooManyRequests
+from clone_studio.errors import NotFound, NotSignedIn, TooManyRequests
 from clone_studio.providers.cache.redis import RedisCache
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.events.redis import RedisEventBus
@@ -18,13 +18,15 @@ from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
 from clone_studio.services.events import GAP, MemoryEventBus
 from clone_studio.services.knowledge.retrieve import Retriever
+from clone_studio.services.speech import SpeechService
 from clone_studio.services.voices import VoiceService
 from clone_studio.settings import Settings
-from tests.chat_world import OWNER, PacedModel, World, build_world, text_of
+from tests.chat_world import OWNER, STRANGER, PacedModel, World, build_world, text_of
 from tests.conftest import OWNER_EMAIL, OWNER_PASSWORD, quick_passwords
 from tests.knowledge.embedder import WordVectors
 from tests.knowledge.shelves import Shelves
 from tests.servers.redis_server import RedisProcess, server_at
+from tests.services.test_speech import Parrot
 from tests.services.test_voices import VOICES, Choir
 
 # Long beside the 50 ms that Redis may cost, short beside any time-out.
@@ -220,3 +222,36 @@ async def test_studios_with_the_same_settings_hear_each_other(with_redis: Settin
         await asyncio.to_thread(studio.events.close)
         studio.cache.close()
         studio.database.dispose()
+
+
+async def test_a_text_that_one_process_was_given_is_heard_at_another(
+    settings: Settings, model: PacedModel, process: Callable[[], RedisCache]
+) -> None:
+    world = build_world(settings, model, speech_engine=Parrot())
+
+    def speech() -> tuple[SpeechService, RedisCache]:
+        cache, studio = process(), world.services
+        return SpeechService(
+            studio.database,
+            engine=studio.speech_engine,
+            spare=lambda: None,
+            chat=studio.chat,
+            conversations=studio.conversations,
+            usage=studio.speech_usage,
+            default_voice_id=lambda: "ann",
+            cache=cache,
+        ), cache
+
+    (one, cache), (other, _) = speech(), speech()
+    clip_id = await one.clip_of_text(OWNER, "ben", "Hello there.")
+    await asyncio.to_thread(settle, cache)
+    clip = await other.open(OWNER, clip_id)
+    assert b"".join([piece async for piece in clip.read()]) == b"<ann:Hello there.>"
+    with pytest.raises(NotFound):
+        await other.open(STRANGER, clip_id)
+    with pytest.raises(NotFound):
+        await other.open(OWNER, f"t{'0' * 40}")
+    for studio in (one, other):
+        await studio.close()
+    await world.chat.close()
+    world.services.database.dispose()
