@@ -54,9 +54,9 @@ def editor(state: Any) -> rx.Component:
         rx.el.textarea(
             id=EDITOR,
             default_value=state.text,
-            key=state.form_key.to_string(),
-            on_change=state.typed.debounce(TYPING_MS),
-            on_blur=state.typed,
+            key=state.form_key,
+            on_change=lambda text: state.typed(text, state.form_key).debounce(TYPING_MS),
+            on_blur=lambda text: state.typed(text, state.form_key),
             spell_check=False,
             class_name="input prompt-text",
             aria_describedby="prompt-check",
@@ -106,9 +106,7 @@ def _saving(state: Any) -> rx.Component:
     return rx.el.div(
         field(
             "What changed, and why",
-            text_input(
-                MESSAGE, max_length=500, key=state.form_key.to_string(), auto_complete="off"
-            ),
+            text_input(MESSAGE, max_length=500, key=state.form_key, auto_complete="off"),
             name=MESSAGE,
             note="Stands in the history. May be empty.",
         ),

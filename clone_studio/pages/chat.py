@@ -128,7 +128,7 @@ def _composer() -> rx.Component:
         running=AnswerState.message_id != "",
         hint=rx.fragment(reading, hint),
         on_send=ChatState.send,
-        on_keep=ComposerState.keep,
+        on_keep=lambda text: ComposerState.keep(text, ChatState.clone),
         on_stop=ChatState.stop,
     )
 

@@ -107,9 +107,13 @@ class CloneFormState(StudioState):
         self.preview = Preview(letters, hue, warmth(self.fields.temperature))
 
     @rx.event
-    def keep(self, field: str, value: str) -> None:
-        """Remember what is in a field, so that leaving the page loses nothing."""
-        if field not in FIELDS or not self._draft_key:
+    def keep(self, field: str, value: str, form_key: str) -> None:
+        """Remember what is in a field, so that leaving the page loses nothing.
+
+        Typing arrives a moment later; what was typed into a form that is gone belongs to
+        another clone, or was saved or thrown away.
+        """
+        if field not in FIELDS or not self._draft_key or form_key != self.form_key:
             return
         self.fields = replace(self.fields, **{field: str(value)[: FIELDS[field]]})
         self.dirty = self.fields != self._stored

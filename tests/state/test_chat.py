@@ -337,13 +337,18 @@ async def test_a_question_that_is_too_long_is_refused_where_it_was_typed(
 async def test_a_draft_is_kept_for_its_clone_and_goes_with_the_question(
     tab: Tab, model: PacedModel
 ) -> None:
-    await tab.send(ComposerState.keep, text="Which vir")
+    await tab.send(ComposerState.keep, text="Which vir", clone="ben")
     assert "Which vir" in tab.value(ComposerState, "drafts")
     await ask(tab)
-    await tab.send(ComposerState.keep, text=QUESTION)
+    await tab.send(ComposerState.keep, text=QUESTION, clone="ben")
     assert "Which" not in tab.value(ComposerState, "drafts")
     await say(tab, model, "Temperance.")
     await settle(tab, model)
+
+
+async def test_what_was_typed_to_another_clone_stays_with_it(tab: Tab) -> None:
+    await tab.send(ComposerState.keep, text="Which engine", clone="ada")
+    assert tab.value(ComposerState, "drafts") == '{"ada": "Which engine"}'
 
 
 @pytest.mark.parametrize(
