@@ -112,6 +112,17 @@ async def test_each_failure_has_its_sentence(
     assert len(server.spoken()) == tries
 
 
+@pytest.mark.parametrize("mode", ["repeat_422", "repeat_403"])
+async def test_a_key_that_the_server_repeats_is_not_told(
+    engine: ElevenLabsSpeech, server: ElevenLabsServer, mode: str
+) -> None:
+    server.behaviour.mode = mode
+    for act in (heard(engine), engine.voices(), engine.check()):
+        with pytest.raises(ProviderRefused, match="is wrong") as raised:
+            await act
+        assert KEY not in raised.value.detail
+
+
 async def test_a_failure_that_passes_is_not_noticed(
     engine: ElevenLabsSpeech, server: ElevenLabsServer
 ) -> None:

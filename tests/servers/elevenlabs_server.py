@@ -65,7 +65,8 @@ class Behaviour:
     """How the next answers go; times in seconds.
 
     `mode` is normal, hang (no byte ever), stall (silent after half), cut (dropped after half),
-    empty (no audio) or a key of `FAILURES`. After `failures` bad answers all go well; below
+    empty (no audio), repeat_422 or repeat_403 (an error that repeats the key it was sent) or a
+    key of `FAILURES`. After `failures` bad answers all go well; below
     zero none ever does.
     """
 
@@ -107,7 +108,12 @@ class ElevenLabsServer:
     async def _answer(self, request: Request, reply: Reply) -> None:
         self.requests.append(request)
         path = urlsplit(request.path).path
-        if request.headers.get("xi-api-key") != KEY:
+        sent = request.headers.get("xi-api-key")
+        if self.behaviour.mode.startswith("repeat_"):
+            detail = {"message": f"What you sent, {sent}, is wrong."}
+            status = int(self.behaviour.mode.removeprefix("repeat_"))
+            await reply.json(status, {"detail": detail})
+        elif sent != KEY:
             await reply.json(*FAILURES["401"])
         elif path == "/v2/voices":
             await self._voices(parse_qs(urlsplit(request.path).query), reply)

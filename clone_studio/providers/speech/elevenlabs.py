@@ -28,6 +28,7 @@ from clone_studio.settings import Settings
 
 if TYPE_CHECKING:
     from elevenlabs.client import AsyncElevenLabs
+    from elevenlabs.core.api_error import ApiError
 
 CONNECT_SECONDS = 5.0
 TRIES = 3
@@ -142,9 +143,7 @@ class ElevenLabsSpeech:
                 if piece:
                     yield piece
         except ApiError as error:
-            status = error.status_code or 500
-            failed = _Failed(of_status(status, error.body), retry_after(error.headers))
-            raise failed from None
+            raise _Failed(self._refusal(error), retry_after(error.headers)) from None
         except httpx.HTTPError as error:
             raise _Failed(of_transport(error)) from error
 
@@ -218,9 +217,15 @@ class ElevenLabsSpeech:
         try:
             return await call
         except ApiError as error:
-            raise of_status(error.status_code or 500, error.body) from None
+            raise self._refusal(error) from None
         except httpx.HTTPError as error:
             raise of_transport(error) from error
+
+    def _refusal(self, error: "ApiError") -> StudioError:
+        key = self._settings.elevenlabs_api_key
+        return of_status(
+            error.status_code or 500, error.body, key.get_secret_value() if key else ""
+        )
 
 
 class _Failed(Exception):
