@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.arrival import ArrivalHeading
 from clone_studio.components.buttons import button, icon_button
 from clone_studio.components.fields import field, text_input
 from clone_studio.components.overlays import dialog, dialog_actions, dialog_close
@@ -230,7 +231,7 @@ def opened_version(state: Any) -> rx.Component:
         state.shown.key,
         rx.el.section(
             rx.el.div(
-                rx.el.h2(state.shown.title),
+                ArrivalHeading.create(text=state.shown.title, place=state.shown_place),
                 rx.el.span(state.shown_against, class_name="muted grow"),
                 icon_button("x", "Close this version", side="end", on_click=state.hide),
                 class_name="row",
@@ -264,7 +265,7 @@ def preview(state: Any) -> rx.Component:
     return rx.cond(
         state.preview.length() > 0,
         rx.el.section(
-            rx.el.h2("As the model gets it"),
+            ArrivalHeading.create(text="As the model gets it", place=state.preview_place),
             rx.el.p(state.preview_words, class_name="muted"),
             rx.foreach(state.preview, layer),
             class_name="card card--padded stack",

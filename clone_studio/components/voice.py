@@ -222,6 +222,7 @@ def _boost(state: Any) -> rx.Component:
                 checked=state.sliders.boost,
                 disabled=~able,
                 on_change=state.boost,
+                class_name="check",
             ),
             rx.el.span("Speaker boost"),
             class_name="row",

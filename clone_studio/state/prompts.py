@@ -67,8 +67,10 @@ class PromptsState(StudioState):
     shown: VersionRow = VersionRow()
     shown_lines: list[LineRow] = []
     shown_against: str = ""
+    shown_place: int = 0
     preview: list[PreviewRow] = []
     preview_words: str = ""
+    preview_place: int = 0
     templates: list[TemplateRow] = []
     asking: TemplateRow = TemplateRow()
 
@@ -295,6 +297,7 @@ class PromptsState(StudioState):
         async with self._reporting():
             found = await self._call(services().prompt_versions.get_for, str(version_id))
             self.shown = version_row(found)
+            self.shown_place += 1
             rows = line_rows(line_diff(self._in_force, found.content, "now", self.shown.title))
             self.shown_against = f"Against {self._answering()}, which answers now" if rows else ""
             self.shown_lines = rows or [_same(line) for line in found.content.splitlines()]
@@ -311,6 +314,7 @@ class PromptsState(StudioState):
             await self._keep(text)
             found = await self._call(services().prompt_preview.preview)
             self.preview = [preview_row(one) for one in found.layers]
+            self.preview_place += 1
             passages = f"{found.passages} of its passages" if found.passages else "no passages"
             self.preview_words = f"For “{found.question}” with {passages}."
 

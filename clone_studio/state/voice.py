@@ -286,7 +286,9 @@ class VoiceState(StudioState):
 
 
 def _row(voice: Voice, current: str) -> VoiceRow:
-    facts = (voice.accent, voice.age, voice.language, voice.description)
+    # Vendors write accents in small letters.
+    accent = voice.accent[:1].upper() + voice.accent[1:]
+    facts = (accent, voice.age, voice.language, voice.description)
     # A description often repeats what the labels say.
     told = [fact for fact in dict.fromkeys(facts) if fact]
     about = [one for one in told if not any(one != other and one in other for other in told)]

@@ -15,7 +15,7 @@ from tests.services.test_speech import Parrot
 
 VOICES = (
     Voice("ann", "Ann", "female", accent="British", age="old"),
-    Voice("bob", "Bob", "male", accent="American", age="young"),
+    Voice("bob", "Bob", "male", accent="american", age="young"),
     Voice("polly", "Polly", "character"),
 )
 

@@ -307,10 +307,16 @@ async def test_anothers_thread_is_not_here(
         session.add(Conversation(id="hers", persona_id=eves.id, user_id="eve", title="Secret"))
         session.flush()
         session.add(Message(thread_id="hers", role="user", content="Hers alone"))
-    for path in (f"/chat/{slug}/hers", f"/chat/{eves.slug}/hers", "/chat/nobody"):
+    for path, no_clone in (
+        (f"/chat/{slug}/hers", False),
+        (f"/chat/{eves.slug}/hers", True),
+        ("/chat/nobody", True),
+    ):
         tab = harness.tab("tab", cookie=cookie, path=path)
         await tab.open()
         assert "not here" in tab.value(ChatState, "missing")
+        assert tab.value(ChatState, "no_clone") is no_clone
+        assert no_clone or tab.value(ChatState, "new_address") == f"/chat/{slug}/new"
         assert "Hers alone" not in tab.received
         assert "Secret" not in tab.received
 

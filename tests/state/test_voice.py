@@ -53,6 +53,7 @@ async def adjust(tab: Tab, name: str, value: str) -> None:
 
 async def test_it_opens_with_who_speaks(tab: Tab) -> None:
     assert (shown(tab, "current").name, shown(tab, "instead")) == ("Polly", "")
+    assert [one.about for one in shown(tab, "rows")] == ["British · old", "American · young", ""]
     assert [(one.key, one.count) for one in shown(tab, "groups")] == [
         ("female", 1),
         ("male", 1),
