@@ -189,6 +189,15 @@ async def test_a_wrong_key_and_none(server: ElevenLabsServer) -> None:
         await engine.close()
 
 
+@pytest.mark.parametrize("voice_id", ["../../v1/user", "../user?a=", "x#", "a/b", "a b", "", "é"])
+async def test_a_voice_that_would_be_another_address_is_not_asked_for(
+    engine: ElevenLabsSpeech, server: ElevenLabsServer, voice_id: str
+) -> None:
+    with pytest.raises(VoiceMissing):
+        await heard(engine, SpeechRequest(TEXT, voice_id))
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("text", ["", "   ", "x" * 40_001])
 async def test_a_text_out_of_bounds_is_not_sent(
     engine: ElevenLabsSpeech, server: ElevenLabsServer, text: str

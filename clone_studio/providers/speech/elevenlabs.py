@@ -1,6 +1,7 @@
 """Speech by ElevenLabs, through its SDK."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -16,7 +17,12 @@ from clone_studio.errors import (
     ProviderRefused,
     StudioError,
 )
-from clone_studio.providers.speech.elevenlabs_errors import of_status, of_transport, retry_after
+from clone_studio.providers.speech.elevenlabs_errors import (
+    no_voice,
+    of_status,
+    of_transport,
+    retry_after,
+)
 from clone_studio.providers.speech.protocol import (
     Allowance,
     SpeechRequest,
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 TRIES = 3
+# The SDK writes the id into the address as it is: another form leads to another address, with
+# the studio's key.
+VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 PAUSES = (0.4, 1.2)
 LONGEST_PAUSE = 10.0
 OUTPUT = "mp3_44100_128"
@@ -106,6 +115,8 @@ class ElevenLabsSpeech:
         """Stream MP3 of 44.1 kHz; see the Protocol for the errors."""
         if not request.text.strip() or len(request.text) > self.longest_text:
             raise InvalidInput(f"A text to be spoken has 1 to {self.longest_text:,} characters.")
+        if not VOICE_ID.fullmatch(request.voice_id):
+            raise no_voice()
         async with self._slots, aclosing(self._begun(request)) as pieces:
             async for piece in pieces:
                 yield piece
