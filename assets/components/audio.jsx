@@ -110,7 +110,9 @@ function icon(name) {
   return h("svg", { ...looks, ...ends, className: name === "loading" ? "turns" : undefined }, shape);
 }
 
-function press(name, label, words, onClick) {
+function press(name, label, words, act) {
+  // After the first click another button stands in this place; a double click is one wish.
+  const onClick = (event) => event.detail < 2 && act();
   const className = `btn btn--quiet btn--small${words ? "" : " btn--icon"}`;
   return h("button", { type: "button", className, onClick, "aria-label": label, "data-tip": words ? undefined : label }, icon(name), words);
 }

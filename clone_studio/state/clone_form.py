@@ -140,6 +140,9 @@ class CloneFormState(StudioState):
     @rx.event
     async def save(self, form: dict[str, str]) -> Reaction:
         """Create the clone, or store its changes; every fault is said beside its field."""
+        if not self._draft_key:
+            # The second click of a double one: the clone is there, and the page is leaving.
+            return None
         typed = {name: str(form[name])[: FIELDS[name]] for name in FIELDS if name in form}
         self.fields = replace(self.fields, **typed)
         self.errors = faults_of(self.fields, editing=self.editing)

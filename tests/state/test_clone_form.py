@@ -66,6 +66,17 @@ async def test_a_name_makes_a_clone_and_leads_to_its_files(
     assert "Grace Hopper" in notice.text
 
 
+async def test_a_second_click_makes_no_second_clone(
+    studio: Services, new: Tab, user_id: str
+) -> None:
+    for _ in range(2):
+        await new.send(CloneFormState.save, form={"name": "Grace"})
+    assert [one.slug for one in studio.personas.list_for(user_id)] == ["grace"]
+    await new.open()
+    await new.send(CloneFormState.save, form={"name": "Grace"})
+    assert len(studio.personas.list_for(user_id)) == 2
+
+
 async def test_faults_are_said_beside_their_fields_and_nothing_is_lost(
     studio: Services, new: Tab, user_id: str
 ) -> None:
