@@ -10,6 +10,7 @@ import hashlib
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -79,12 +80,16 @@ class Behaviour:
 
 @dataclass
 class ElevenLabsServer:
-    """The server, while `running`; `requests` holds every request that came."""
+    """The server, while `running`; `requests` holds every request that came.
+
+    `first_bytes` are the moments, by `time.monotonic`, at which audio began to be sent.
+    """
 
     behaviour: Behaviour = field(default_factory=Behaviour)
     requests: list[Request] = field(default_factory=list)
     closed_early: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
+    first_bytes: list[float] = field(default_factory=list)
     _now: int = 0
     _port: int = 0
 
@@ -191,6 +196,8 @@ class ElevenLabsServer:
                     return
                 await reply.gone.wait()
                 raise ConnectionResetError
+            if number == 0:
+                self.first_bytes.append(time.monotonic())
             await reply.piece(piece)
             if how.delay:
                 await asyncio.sleep(how.delay)
