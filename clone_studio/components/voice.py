@@ -39,7 +39,7 @@ def current_voice(state: Any) -> rx.Component:
             state.instead,
             rx.el.p(
                 rx.icon("triangle-alert", size=16),
-                rx.el.span(state.instead, " ", state.current.name, " speaks until then."),
+                rx.el.span(state.instead),
                 class_name="form-note",
                 role="status",
             ),

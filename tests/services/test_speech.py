@@ -217,6 +217,23 @@ async def test_another_engine_speaks_where_the_first_cannot_and_says_why(
     assert (await speech.status(OWNER, clip_id)).notice.startswith("No characters left.")
 
 
+async def test_another_engine_speaks_where_the_first_has_not_even_its_own_voice(
+    spoken: World, parrot: Parrot
+) -> None:
+    parrot.unknown = {"ben", "polly"}
+    spare = Parrot("local", default_voice_id="sarah")
+    speech = service_with(spoken, spare=spare)
+    clip_id = await speech.clip_of_text(OWNER, "ben", "Hello there.", "ben")
+    assert await heard(speech, clip_id) == "<sarah:Hello there.>"
+    notice = (await speech.status(OWNER, clip_id)).notice
+    assert notice == "No such voice. A voice of this machine speaks instead."
+    # Where the spare one fails as well, that is told and nobody is asked for ever.
+    spare.failures = [ProviderDown("It is busy, too.")]
+    clip_id = await speech.clip_of_text(OWNER, "ben", "Good day.", "ben")
+    with pytest.raises(ProviderDown, match="too"):
+        await heard(speech, clip_id)
+
+
 async def test_with_nobody_to_speak_the_reason_is_told_and_a_retry_begins(
     spoken: World, parrot: Parrot
 ) -> None:
