@@ -130,8 +130,8 @@ function Volume() {
 
 function controls(state, address, label) {
   if (state === "loading") return [press("loading", `Stop: ${label}`, "Stop", stop)];
-  if (state === "playing") return [press("pause", "Pause", "Pause", toggle), press("stop", "Stop", "", stop), h(Volume, { key: "volume" })];
-  if (state === "paused") return [press("play", "Go on", "Go on", toggle), press("stop", "Stop", "", stop), h(Volume, { key: "volume" })];
+  if (state === "playing") return [press("pause", "Pause", "Pause", toggle), press("stop", "Stop listening", "", stop), h(Volume, { key: "volume" })];
+  if (state === "paused") return [press("play", "Go on", "Go on", toggle), press("stop", "Stop listening", "", stop), h(Volume, { key: "volume" })];
   return [press("listen", label, "Listen", () => play(address))];
 }
 

@@ -68,6 +68,8 @@ def editor(state: Any) -> rx.Component:
         rx.cond(state.behind & ~state.has_draft, _warning(state.behind)),
         _saving(state),
         id="prompt-editor",
+        role="tabpanel",
+        aria_label="Layer",
         class_name="prompt-editor stack",
     )
 

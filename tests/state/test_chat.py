@@ -250,6 +250,13 @@ async def test_stop_keeps_what_was_said(tab: Tab, model: PacedModel) -> None:
     assert model.closed == 1
 
 
+async def test_stop_before_the_first_word_claims_nothing(tab: Tab) -> None:
+    await ask(tab)
+    await tab.send(ChatState.stop)
+    await until(lambda: turns(tab))
+    assert (turns(tab)[-1].plain, turns(tab)[-1].note) == ("", "Stopped before the first word.")
+
+
 async def test_a_failure_is_told_in_its_own_words_and_asked_again(
     tab: Tab, model: PacedModel
 ) -> None:
