@@ -17,6 +17,7 @@ import reflex as rx
 
 from clone_studio.bootstrap import Services, services
 from clone_studio.errors import StudioError
+from clone_studio.services.events import GAP
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.answer import AnswerState
 from clone_studio.state.base import StudioState
@@ -41,6 +42,7 @@ class Feed:
     """The text of one answer as it arrives."""
 
     text: str = ""
+    restarted: bool = False
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,6 +52,9 @@ class Feed:
             async for event in events:
                 if event.get("event") == "token":
                     self.text += str(event.get("text", ""))
+                    self.changed.set()
+                elif event.get("event") == "restart":
+                    self.text, self.restarted = "", True
                     self.changed.set()
         except StudioError as error:
             logger.info("An answer's stream ended early: %s", error.code)
@@ -111,15 +116,24 @@ class Live:
 
     async def _listen(self) -> None:
         """Hear of files that moved and of sessions that ended."""
-        async with self._studio().events.subscribe("persona:", "session:") as events:
+        async with self._studio().events.subscribe("persona:", "session:", GAP) as events:
             async for topic, _event in events:
                 kind, _, subject = topic.partition(":")
                 if kind == "session":
                     self._checked.clear()
                     WATCHERS.end_session(subject)
-                elif topic not in self._refreshing and WATCHERS.of(topic):
-                    self._refreshing.add(topic)
-                    self._spawn(self._refresh_files(topic))
+                elif topic == GAP:
+                    # Anything may have been missed: what is watched is read again.
+                    self._checked.clear()
+                    for watched in WATCHERS.topics("persona"):
+                        self._moved(watched)
+                else:
+                    self._moved(topic)
+
+    def _moved(self, topic: str) -> None:
+        if topic not in self._refreshing and WATCHERS.of(topic):
+            self._refreshing.add(topic)
+            self._spawn(self._refresh_files(topic))
 
     async def _follow(self, watch: Watch) -> None:
         """Show one answer to one tab until it has ended or the tab no longer wants it."""
@@ -131,7 +145,7 @@ class Live:
             while not feed.ended.is_set():
                 await feed.changed.wait()
                 feed.changed.clear()
-                tail = await self._show(watch, feed.text)
+                tail = await self._show(watch, feed)
                 if tail is None:
                     return
                 with contextlib.suppress(TimeoutError):
@@ -150,7 +164,7 @@ class Live:
             min(2.0, tail / TAIL_CHARS_PER_SECOND),
         )
 
-    async def _show(self, watch: Watch, text: str) -> int | None:
+    async def _show(self, watch: Watch, feed: Feed) -> int | None:
         """Show the text so far; returns the length of its unfinished part, None for no tab."""
         async with self._tab(watch) as root:
             if root is None:
@@ -158,8 +172,11 @@ class Live:
             answer = await root.get_state(AnswerState)
             if answer.message_id != watch.subject_id:
                 return None
-            if text:
-                answer._show(text)
+            if feed.restarted:
+                feed.restarted = False
+                answer._begin_anew()
+            if feed.text:
+                answer._show(feed.text)
             return len(answer.tail)
 
     async def _settle(self, watch: Watch) -> None:

@@ -165,6 +165,23 @@ class World:
         return await asyncio.to_thread(self.message, started.message_id)
 
 
+def colleague(world: World, llm: LanguageModel, owner: str) -> ChatService:
+    """Return the chat of another process of the same studio, by the name in its leases."""
+    services = world.services
+    return ChatService(
+        services.settings,
+        services.database,
+        events=services.events,
+        llm=llm,
+        personas=services.personas,
+        prompts=services.prompts,
+        knowledge=services.knowledge,
+        conversations=services.conversations,
+        waits=lambda: False,
+        owner=owner,
+    )
+
+
 def text_of(events: Sequence[dict[str, Any]]) -> str:
     """Return the text that a reader has got."""
     return "".join(event["text"] for event in events if event["event"] == "token")

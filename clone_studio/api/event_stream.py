@@ -15,8 +15,9 @@ KEEP_ALIVE = ": keep-alive\n\n"
 DESCRIPTION: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events `thread_info {threadId,messageId,userMessageId}`, "
-        "`token {text}`, `citations {citations}`, `done {messageId,spans,usage,status}` or "
-        "`error {title,detail,retryable}`; the data of each is JSON.",
+        "`token {text}`, `restart {}` (the text so far is void), `citations {citations}`, "
+        "`done {messageId,spans,usage,status}` or `error {title,detail,retryable}`; the data of "
+        "each is JSON.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }

@@ -3,7 +3,13 @@
 from clone_studio.models.accounts import AuditEntry, SignInLink, User, UserSession
 from clone_studio.models.conversations import Conversation, Message
 from clone_studio.models.jobs import Job
-from clone_studio.models.knowledge import Chunk, ChunkVector, DocumentPage, StoredFile
+from clone_studio.models.knowledge import (
+    Chunk,
+    ChunkVector,
+    DocumentPage,
+    RemoteVector,
+    StoredFile,
+)
 from clone_studio.models.personas import Activation, Persona, PromptDraft, PromptVersion
 from clone_studio.models.search import IndexPosting, IndexSegment
 from clone_studio.models.speech import SpeechUsage
@@ -23,6 +29,7 @@ __all__ = [
     "Persona",
     "PromptDraft",
     "PromptVersion",
+    "RemoteVector",
     "SignInLink",
     "SpeechUsage",
     "StoredFile",

@@ -31,7 +31,9 @@ class Message(SQLModel, table=True):
     """One turn. `state` is streaming, complete, stopped, interrupted or failed.
 
     `parent_id` is the message above it, so that an edited question is a sibling branch.
-    `citations`, `spans` and `usage` have the JSON shapes of docs/API.md.
+    `citations`, `spans` and `usage` have the JSON shapes of docs/API.md. While an answer is
+    streaming it belongs to the process `lease_owner` until `lease_until`, `attempts` counts how
+    often its writing was begun, and `stop_asked` tells whoever writes it to end.
     """
 
     __tablename__ = "messages"
@@ -53,5 +55,9 @@ class Message(SQLModel, table=True):
     proof: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
     usage: dict[str, Any] = json_column(dict)
     spans: list[dict[str, Any]] = json_column(list)
+    lease_owner: str | None = Field(default=None, max_length=80)
+    lease_until: datetime | None = moment(default_now=False)
+    attempts: int = 0
+    stop_asked: bool = False
     created_at: datetime = moment()
     updated_at: datetime = moment()

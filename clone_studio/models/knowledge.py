@@ -101,3 +101,19 @@ class ChunkVector(SQLModel, table=True):
     model: str = Field(max_length=120)
     window: int
     vector: bytes = Field(sa_type=LargeBinary)
+
+
+class RemoteVector(SQLModel, table=True):
+    """Notes that a service elsewhere keeps the vectors of a chunk, as many as `windows`."""
+
+    __tablename__ = "remote_vectors"
+    __table_args__ = (
+        UniqueConstraint("chunk_id", "model"),
+        Index("ix_remote_vectors_persona_id_model", "persona_id", "model"),
+    )
+
+    id: str = key()
+    persona_id: str = Field(foreign_key="personas.id", ondelete="CASCADE", max_length=36)
+    chunk_id: str = Field(foreign_key="chunks.id", ondelete="CASCADE", max_length=36)
+    model: str = Field(max_length=120)
+    windows: int

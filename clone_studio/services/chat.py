@@ -1,11 +1,13 @@
 """Asking a clone: the one way a question becomes an answer, for pages and API alike.
 
 An answer belongs to the server. It is written by a task of its own that stores the text every
-third of a second and publishes it as it grows; any number of readers follow it, and none of
-them leaving ends it. Stop closes the model's stream and keeps what was said.
+third of a second and publishes it as it grows; any number of readers follow it, in any process,
+and none of them leaving ends it. Stop closes the model's stream and keeps what was said. When
+the process ends, another one, or its next start, writes the answer anew.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +20,18 @@ from clone_studio.db import Database
 from clone_studio.errors import InvalidInput, TooLarge, TooManyRequests
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.services.answers.following import Follower
+from clone_studio.services.answers.keeping import STOP_TOPIC, Keeper
+from clone_studio.services.answers.leases import AnswerLeases, Taken
 from clone_studio.services.answers.preparing import Preparer
 from clone_studio.services.answers.running import Running, closing_events, topic_of, unstored_events
 from clone_studio.services.answers.storable import storable
-from clone_studio.services.answers.transcript import STREAMING, Ending, Opened, Transcript
+from clone_studio.services.answers.transcript import (
+    STREAMING,
+    Ending,
+    Opened,
+    TakenOver,
+    Transcript,
+)
 from clone_studio.services.answers.writing import Writing
 from clone_studio.services.conversations import ConversationService, MessageInfo
 from clone_studio.services.events import EventBus
@@ -34,11 +44,13 @@ from clone_studio.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.3
 RUNNING_LIMIT = 400
 THREADS = 20
 PREPARING = 2
 CLOSE_SECONDS = 5.0
+# How long a stop waits for the process that writes the answer, and how often it looks.
+STOP_SECONDS = 5.0
+STOP_LOOK_SECONDS = 0.3
 T = TypeVar("T")
 
 
@@ -64,6 +76,7 @@ class ChatService:
         prompts: The clone's layers.
         knowledge: The clone's passages.
         conversations: Finds messages, as their owner's only.
+        owner: Name of this process in its leases; only tests give another one.
     """
 
     def __init__(
@@ -78,20 +91,30 @@ class ChatService:
         knowledge: Retriever,
         conversations: ConversationService,
         waits: Callable[[], bool],
+        owner: str | None = None,
     ) -> None:
         self._longest = settings.max_question_chars
         self._events = events
         self._llm = llm
         self._personas = personas
         self._conversations = conversations
-        self._transcript = Transcript(database)
+        self._leases = AnswerLeases(database, owner=owner)
+        self._transcript = Transcript(database, self._leases.owner)
         self._prompts = prompts
         self._knowledge = knowledge
         self._running: dict[str, Running] = {}
         self._follower = Follower(conversations, events, self._running.get)
-        self._flusher: asyncio.Task[None] | None = None
         self._beginnings: set[asyncio.Task[Started]] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
+        self._keeper = Keeper(
+            self._running,
+            self._transcript,
+            self._leases,
+            events,
+            self._threads,
+            self._resume,
+            lambda: RUNNING_LIMIT - self._busy(),
+        )
         # Waiting for an embedding service costs no processor time: more may wait at once.
         self._waits = waits
         self._turns = {
@@ -125,7 +148,7 @@ class ChatService:
         """
         spans = SpanRecorder()
         question = self._checked(text)
-        if len(self._running) + len(self._beginnings) >= RUNNING_LIMIT:
+        if self._busy() >= RUNNING_LIMIT:
             raise TooManyRequests(
                 "The studio is writing as many answers as it can. Try again in a moment.",
                 retry_after=5,
@@ -142,7 +165,8 @@ class ChatService:
         """Follow an answer: its text so far, then what comes, until it has ended.
 
         Yields `thread_info`, `token`, `citations`, then `done` or `error`, as the API names
-        them; `keep_alive` when nothing has happened for a while. Any number may follow.
+        them; `restart` when the text so far is void, because another process writes the answer
+        anew; `keep_alive` when nothing has happened for a while. Any number may follow.
 
         Raises:
             NotFound: At the first step: there is no such message of this user.
@@ -164,9 +188,27 @@ class ChatService:
             running.cancel()
             await running.ended.wait()
         elif message.state == STREAMING:
-            # Its end could not be stored, or its process has ended.
-            await self._in_thread(self._transcript.abandon, tuple(self._running), message_id)
+            await self._stop_elsewhere(user_id, message_id)
         return await self._in_thread(self._conversations.message_for, user_id, message_id)
+
+    async def _stop_elsewhere(self, user_id: str, message_id: str) -> None:
+        """Have the process that writes an answer end it; end it here when that process is gone."""
+        await self._in_thread(self._leases.ask_stop, message_id)
+        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+        async with self._events.subscribe(topic_of(message_id)) as events:
+            self._events.publish(f"{STOP_TOPIC}{message_id}", {"type": "stop"})
+            while asyncio.get_running_loop().time() < deadline:
+                await self._keeper.sweep()
+                message = await self._in_thread(
+                    self._conversations.message_for, user_id, message_id
+                )
+                if message.state != STREAMING:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_LOOK_SECONDS):
+                        async for _, event in events:
+                            if event["type"] in {"done", "error"}:
+                                break
 
     async def warm(self, user_id: str, ref: str) -> None:
         """Let a local model get ready for the first question to a clone that was opened.
@@ -181,16 +223,22 @@ class ChatService:
                 preparer = Preparer(llm, self._prompts, self._knowledge)
                 await llm.warm(await self._in_thread(preparer.opening, speaker))
 
-    def recover(self) -> int:
-        """Mark answers as interrupted whose process has ended; returns how many."""
-        return self._transcript.abandon(tuple(self._running))
+    async def keep(self) -> None:
+        """Take up what processes that ended have left, now and from now on until `close`."""
+        await self._keeper.sweep()
+        self._keeper.start()
+
+    async def sweep(self) -> int:
+        """Take up what processes that ended have left, once; return how many are written here."""
+        return await self._keeper.sweep()
 
     async def close(self) -> None:
-        """End every running answer as interrupted and store what each has said."""
+        """Leave every running answer to another process, or to the next start of this one."""
+        await self._keeper.end()
         await asyncio.gather(*self._beginnings, return_exceptions=True)
         running = tuple(self._running.values())
         for one in running:
-            one.cancel()
+            one.leave()
         if tasks := [one.task for one in running if one.task is not None]:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
         self._threads.shutdown(wait=False)
@@ -218,14 +266,30 @@ class ChatService:
     ) -> Started:
         with spans.span("open"):
             opened = await self._in_thread(self._open, user_id, ref, question, thread_id, parent_id)
-        running = Running(opened, user_id, question, self._events, self._count, spans)
-        self._running[opened.message_id] = running
-        running.task = asyncio.create_task(self._answer(running))
+        self._write(Running(opened, user_id, question, self._events, self._count, spans))
         # A task that is cancelled before its first step would never reach its own end.
         await asyncio.sleep(0)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
         return Started(opened.thread_id, opened.user_message_id, opened.message_id)
+
+    def _resume(self, taken: Taken) -> None:
+        """Write an answer anew that another process has left."""
+        self._write(
+            Running(
+                taken.opened,
+                taken.user_id,
+                taken.question,
+                self._events,
+                self._count,
+                SpanRecorder(),
+                attempt=taken.attempt,
+                earlier=taken.earlier,
+            )
+        )
+
+    def _write(self, running: Running) -> None:
+        self._running[running.opened.message_id] = running
+        running.task = asyncio.create_task(self._answer(running))
+        self._keeper.tend()
 
     def _open(
         self, user_id: str, ref: str, question: str, thread_id: str | None, parent_id: str | None
@@ -242,6 +306,9 @@ class ChatService:
     def _count(self) -> int:
         return len(self._running)
 
+    def _busy(self) -> int:
+        return len(self._running) + len(self._beginnings)
+
     async def _answer(self, running: Running) -> None:
         """Write an answer, store its end, tell its readers."""
         message: MessageInfo | None = None
@@ -252,37 +319,32 @@ class ChatService:
                 turn = self._turns[self._waits()]
                 writing = Writing(running, llm, preparer, self._transcript, self._threads, turn)
                 ending = await writing.run()
-            message = await self._in_thread(self._store, running, ending)
+            if ending is None:
+                await self._in_thread(self._leave, running)
+            else:
+                message = await self._in_thread(self._store, running, ending)
+        except TakenOver:
+            running.leaving = True
         except SQLAlchemyError:
             logger.exception("The end of answer %s was not stored", running.opened.message_id)
         finally:
             running.close()
-            for event in closing_events(message) if message else unstored_events(running):
-                self._events.publish(topic_of(running.opened.message_id), event)
+            if not running.leaving:
+                for event in closing_events(message) if message else unstored_events(running):
+                    self._events.publish(topic_of(running.opened.message_id), event)
             del self._running[running.opened.message_id]
             running.ended.set()
 
+    def _leave(self, running: Running) -> None:
+        """Store what was written, and let another process write the answer at once."""
+        if grown := running.take_unflushed():
+            self._transcript.flush({running.opened.message_id: grown})
+        self._leases.give_back(running.opened.message_id, running.attempt)
+
     def _store(self, running: Running, ending: Ending) -> MessageInfo | None:
-        message = self._transcript.settle(running.opened.message_id, ending)
+        message = self._transcript.settle(running.opened.message_id, running.attempt, ending)
         self._personas.touch(running.opened.speaker.id)
         return message
-
-    async def _flush(self) -> None:
-        """Store the text of all running answers now and then, in one transaction for all."""
-        while self._running:
-            await asyncio.sleep(FLUSH_SECONDS)
-            grown = {
-                key: text
-                for key, running in self._running.items()
-                if (text := running.take_unflushed()) is not None
-            }
-            if not grown:
-                continue
-            try:
-                await self._in_thread(self._transcript.flush, grown)
-            except SQLAlchemyError:
-                # The end of each answer stores its whole text again.
-                logger.exception("The text of running answers was not stored")
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from clone_studio.errors import InvalidInput, ProviderError, ProviderTimeout
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 TEST_SECONDS = 12.0
 LIST_SECONDS = 6.0
 NEARBY_SECONDS = 1.5
+# How soon a process follows settings that were entered in another one.
+LOOK_SECONDS = 3.0
 # Where Ollama listens unless it is told otherwise.
 OLLAMA = "http://127.0.0.1:11434/v1"
 
@@ -83,6 +87,7 @@ class Connections:
         self._reembed = reembed
         self._ollama = ollama
         self._lock = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
 
     async def change(self, user_id: str, changes: Mapping[str, str | None]) -> int:
         """Store settings and let them hold at once; None or an empty value removes one.
@@ -98,6 +103,31 @@ class Connections:
             before = await asyncio.to_thread(self._stored.in_force)
             await asyncio.to_thread(self._stored.change, user_id, changes)
             return await self._follow(before, await asyncio.to_thread(self._stored.in_force))
+
+    async def catch_up(self) -> None:
+        """Follow what another process has stored since the last look."""
+        async with self._lock:
+            before = await asyncio.to_thread(self._stored.in_force)
+            if await asyncio.to_thread(self._stored.refresh):
+                await self._follow(before, await asyncio.to_thread(self._stored.in_force))
+
+    async def keep_up(self) -> None:
+        """Follow other processes from now on, until `close`."""
+        self._following = asyncio.create_task(self._look_for_ever())
+
+    async def close(self) -> None:
+        """Follow other processes no more."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.catch_up()
+            except SQLAlchemyError:
+                logger.exception("The stored settings could not be read")
 
     async def _follow(self, before: Settings, now: Settings) -> int:
         makers = self._makers

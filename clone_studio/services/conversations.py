@@ -36,7 +36,10 @@ class ThreadInfo:
 
 @dataclass(frozen=True)
 class MessageInfo:
-    """One turn; `citations`, `usage` and `spans` have the JSON shapes of the API."""
+    """One turn; `citations`, `usage` and `spans` have the JSON shapes of the API.
+
+    `attempts` counts how often the writing of an answer was begun.
+    """
 
     id: str
     thread_id: str
@@ -52,6 +55,7 @@ class MessageInfo:
     spans: Sequence[Mapping[str, Any]]
     created_at: datetime
     error_code: str | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -240,7 +244,7 @@ def title_of(text: str) -> str:
 
 def message_info(row: Message) -> MessageInfo:
     """Return a message row as the dataclass that pages and API see."""
-    return MessageInfo(**row.model_dump(exclude={"updated_at"}))
+    return MessageInfo(**row.model_dump(include=set(MessageInfo.__dataclass_fields__)))
 
 
 def _infos(session: Session, rows: Sequence[Conversation]) -> list[ThreadInfo]:

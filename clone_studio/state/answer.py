@@ -49,10 +49,15 @@ class AnswerState(rx.State):
 
     def _clear(self) -> None:
         """Show no answer in progress."""
+        self._begin_anew()
+        self.message_id = self.question = ""
+
+    def _begin_anew(self) -> None:
+        """Show no text of the answer in progress: it is written a second time."""
         for index in range(self._used + 1):
             if getattr(self, part_name(index)):
                 setattr(self, part_name(index), "")
-        self.message_id = self.question = self.tail = ""
+        self.tail = ""
         self._used = self._settled = self._fresh = 0
 
     def _show(self, text: str) -> None:

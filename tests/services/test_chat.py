@@ -15,7 +15,6 @@ from clone_studio.errors import (
     ProviderQuota,
     TooLarge,
 )
-from clone_studio.models import Message
 from clone_studio.services.events import Event, MemoryEventBus
 from clone_studio.settings import Settings
 from tests.chat_world import (
@@ -261,53 +260,6 @@ async def test_nobody_reaches_what_is_not_theirs(world: World, model: PacedModel
     world.services.personas.create(OWNER, {"name": "Emerson"})
     with pytest.raises(NotFound):
         await world.chat.start(OWNER, "emerson", "Whose thread?", started.thread_id)
-
-
-async def test_after_a_crash_the_text_so_far_is_there_and_marked(
-    world: World, model: PacedModel
-) -> None:
-    model.say("Yes.")
-    model.finish()
-    done = await world.answer("Which virtue?")
-    with world.services.database.write() as session:
-        session.add(
-            Message(
-                id="lost",
-                thread_id=done.thread_id,
-                parent_id=done.id,
-                role="assistant",
-                content="Half an ans",
-                state="streaming",
-            )
-        )
-    running = await world.chat.start(OWNER, "ben", "In another thread?")
-    assert world.chat.recover() == 1
-    lost = world.message("lost")
-    assert (lost.state, lost.content) == ("interrupted", "Half an ans")
-    assert lost.error is not None and "is kept" in lost.error
-    assert world.message(running.message_id).state == "streaming"
-    events = await world.follow("lost")
-    assert text_of(events) == "Half an ans"
-    assert events[-1]["event"] == "error"
-
-
-async def test_an_answer_without_a_writer_can_be_stopped(world: World, model: PacedModel) -> None:
-    thread = world.services.conversations.create(OWNER, "ben")
-    with world.services.database.write() as session:
-        session.add(Message(id="lost", thread_id=thread.id, role="assistant", state="streaming"))
-    assert (await world.chat.stop(OWNER, "lost")).state == "interrupted"
-
-
-async def test_closing_the_studio_keeps_what_was_said(world: World, model: PacedModel) -> None:
-    started = await world.chat.start(OWNER, "ben", "Which virtue?")
-    model.say("Temperance")
-    async with aclosing(world.attach(started.message_id)) as events:  # type: ignore[type-var]
-        await anext(events)
-        await anext(events)
-        await world.chat.close()
-    stored = world.message(started.message_id)
-    assert (stored.state, stored.content) == ("interrupted", "Temperance")
-    assert model.closed == 1
 
 
 async def test_a_clone_deleted_in_mid_answer(world: World, model: PacedModel) -> None:

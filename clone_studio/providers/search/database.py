@@ -1,29 +1,47 @@
-"""The search index that lives in the studio's own database: keywords and vectors."""
+"""The studio's search index: keywords in rows of its database, vectors there or elsewhere."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from clone_studio.db import Database
-from clone_studio.models import Chunk, ChunkVector, IndexSegment
+from clone_studio.models import IndexSegment
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.keyword import KeywordIndex
-from clone_studio.providers.search.protocol import Hit, TermCounts
+from clone_studio.providers.search.protocol import Hit, TermCounts, VectorStore
 from clone_studio.providers.search.segment import Segment
 from clone_studio.providers.search.vectors import VectorIndex
 
 
 class DatabaseSearchIndex:
-    """Keyword and vector search in rows of the studio's database; safe to share by threads."""
+    """Keyword search in rows of the studio's database, beside a store of vectors.
 
-    def __init__(self, database: Database) -> None:
+    Safe to share by threads.
+
+    Args:
+        database: Where the rows are.
+        vectors: Keeps the vectors; the database itself when none is given.
+    """
+
+    def __init__(self, database: Database, vectors: VectorStore | None = None) -> None:
         self._keyword = KeywordIndex(database)
-        self._vectors = VectorIndex(database)
+        self._vectors: VectorStore = vectors or VectorIndex(database)
 
     def add(self, session: Session, persona_id: str, file_id: str, segment: Segment) -> None:
         """Add the chunks of a file that `segment` describes to the keyword index."""
         self._keyword.add(session, persona_id, file_id, segment)
+
+    def send_vectors(
+        self,
+        persona_id: str,
+        file_id: str,
+        model: str,
+        windows: Sequence[tuple[str, int]],
+        vectors: Vectors,
+    ) -> None:
+        """Hand vectors to the service that keeps them, before `add_vectors`."""
+        self._vectors.send(persona_id, file_id, model, windows, vectors)
 
     def add_vectors(
         self,
@@ -36,10 +54,19 @@ class DatabaseSearchIndex:
         """Store the vectors of `(chunk_id, window)` pairs; those of their chunks are replaced."""
         self._vectors.add(session, persona_id, model, windows, vectors)
 
+    def lacking_vectors(
+        self, session: Session, model: str, file_id: str, after: int, limit: int
+    ) -> list[str]:
+        """Return the ids of a file's chunks without vectors, from position `after` + 1 on."""
+        return self._vectors.lacking(session, model, file_id, after, limit)
+
+    def files_lacking_vectors(self, session: Session, model: str) -> set[str]:
+        """Return the ids of the files of which some chunk has no vectors."""
+        return self._vectors.files_lacking(session, model)
+
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
         """Forget every chunk of a file, terms and vectors."""
-        of_file = select(Chunk.id).where(Chunk.persona_id == persona_id, Chunk.file_id == file_id)
-        session.execute(delete(ChunkVector).where(col(ChunkVector.chunk_id).in_(of_file)))
+        self._vectors.remove_file(session, persona_id, file_id)
         session.execute(
             delete(IndexSegment).where(
                 col(IndexSegment.persona_id) == persona_id, col(IndexSegment.file_id) == file_id
@@ -48,7 +75,7 @@ class DatabaseSearchIndex:
 
     def remove_persona(self, session: Session, persona_id: str) -> None:
         """Forget everything of a persona."""
-        session.execute(delete(ChunkVector).where(col(ChunkVector.persona_id) == persona_id))
+        self._vectors.remove_persona(session, persona_id)
         session.execute(delete(IndexSegment).where(col(IndexSegment.persona_id) == persona_id))
 
     def keyword(self, persona_id: str, terms: Sequence[str], limit: int) -> list[Hit]:

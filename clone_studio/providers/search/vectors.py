@@ -15,13 +15,14 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, insert, text
-from sqlmodel import Session
+from sqlalchemy import bindparam, delete, insert, text
+from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.models import ChunkVector
+from clone_studio.models import Chunk, ChunkVector
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.protocol import Hit
+from clone_studio.providers.search.vector_rows import files_lacking, lacking
 
 CANDIDATES = 200
 # Signs kept in memory, all personas together; the ones used longest ago go first.
@@ -85,6 +86,16 @@ class VectorIndex:
         self._known: OrderedDict[tuple[str, str], _Signs] = OrderedDict()
         self._lock = Lock()
 
+    def send(
+        self,
+        persona_id: str,
+        file_id: str,
+        model: str,
+        windows: Sequence[tuple[str, int]],
+        vectors: Vectors,
+    ) -> None:
+        """Do nothing: the rows that `add` writes keep the vectors."""
+
     def add(
         self,
         session: Session,
@@ -109,6 +120,25 @@ class VectorIndex:
             for (chunk_id, window), vector in zip(windows, vectors.astype("<f4"), strict=True)
         ]
         session.execute(insert(ChunkVector), rows)
+
+    def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
+        """Forget the vectors of a file."""
+        of_file = select(Chunk.id).where(Chunk.persona_id == persona_id, Chunk.file_id == file_id)
+        session.execute(delete(ChunkVector).where(col(ChunkVector.chunk_id).in_(of_file)))
+
+    def remove_persona(self, session: Session, persona_id: str) -> None:
+        """Forget the vectors of a persona."""
+        session.execute(delete(ChunkVector).where(col(ChunkVector.persona_id) == persona_id))
+
+    def lacking(
+        self, session: Session, model: str, file_id: str, after: int, limit: int
+    ) -> list[str]:
+        """Return the ids of a file's chunks without vectors, from position `after` + 1 on."""
+        return lacking(session, ChunkVector, model, file_id, after, limit)
+
+    def files_lacking(self, session: Session, model: str) -> set[str]:
+        """Return the ids of the files of which some chunk has no vectors."""
+        return files_lacking(session, ChunkVector, model)
 
     def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
         """Return the best `limit` chunks by the cosine of their best window, best first."""

@@ -32,6 +32,8 @@ class Running:
         events: Where its text is published.
         crowd: Says how many answers are being written.
         spans: Began when the question arrived.
+        attempt: Which writing of this answer it is, from 1.
+        earlier: What an earlier one had written, kept in case that this one writes nothing.
     """
 
     def __init__(
@@ -42,13 +44,19 @@ class Running:
         events: EventBus,
         crowd: Callable[[], int],
         spans: SpanRecorder,
+        attempt: int = 1,
+        earlier: str = "",
     ) -> None:
+        self.attempt = attempt
+        self.earlier = earlier
         self.opened = opened
         self.user_id = user_id
         self.question = question
         self.spans = spans
         self.text = ""
         self.stop_asked = False
+        # Set when the answer is left to another process, unsettled.
+        self.leaving = False
         self.settling = False
         self.ended = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -79,12 +87,17 @@ class Running:
             self._timer = None
         self._publish_rest()
 
-    def take_unflushed(self) -> str | None:
-        """Return the whole text when it has grown since the last call, else None."""
+    def leave(self) -> None:
+        """End the writing without an end to the answer: another process writes it, or will."""
+        self.leaving = True
+        self.cancel()
+
+    def take_unflushed(self) -> tuple[int, str] | None:
+        """Return attempt and whole text when it has grown since the last call, else None."""
         if len(self.text) == self._flushed:
             return None
         self._flushed = len(self.text)
-        return self.text
+        return self.attempt, self.text
 
     def _publish(self) -> None:
         self._timer = None
@@ -97,6 +110,7 @@ class Running:
             return False
         event = {
             "type": "token",
+            "attempt": self.attempt,
             "offset": self._published,
             "text": self.text[self._published :],
         }
@@ -108,8 +122,17 @@ class Running:
 def closing_events(message: MessageInfo) -> Iterator[dict[str, Any]]:
     """Yield what follows the text of an answer that has ended, as it is stored."""
     if message.citations:
-        yield {"type": "citations", "citations": list(message.citations)}
-    ids = {"messageId": message.id, "status": message.state, "length": len(message.content)}
+        yield {
+            "type": "citations",
+            "attempt": message.attempts,
+            "citations": list(message.citations),
+        }
+    ids = {
+        "messageId": message.id,
+        "status": message.state,
+        "length": len(message.content),
+        "attempt": message.attempts,
+    }
     if message.state in {"interrupted", "failed"}:
         kind = _error_class(message.error_code)
         detail = message.error or "This answer could not be written. Ask again."
@@ -134,6 +157,7 @@ def unstored_events(running: Running) -> Iterator[dict[str, Any]]:
         "messageId": running.opened.message_id,
         "status": "interrupted",
         "length": len(running.text),
+        "attempt": running.attempt,
     }
 
 

@@ -1,15 +1,15 @@
 """What an answer leaves in the database: the two messages, the text as it grows, the end."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database, utc_now
-from clone_studio.errors import Conflict, InvalidInput, NotFound
+from clone_studio.errors import Conflict, InvalidInput, NotFound, StudioError
 from clone_studio.models import Conversation, Message
 from clone_studio.providers.llm.protocol import ChatTurn
 from clone_studio.services.answers.speaker import Speaker, speaker_of
@@ -23,7 +23,15 @@ LOST = (
     "The studio was stopped while this answer was being written. What was written is kept. "
     "Ask again for a whole answer."
 )
+# For so long an answer belongs to the process that began it; renewed by `leases.py`.
+LEASE = timedelta(seconds=15)
 _TICK = timedelta(microseconds=1)
+
+
+class TakenOver(StudioError):
+    """An answer belongs to another process by now: change nothing and say nothing."""
+
+    code = "answer_taken_over"
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,12 @@ class Transcript:
 
     Args:
         database: Where messages are.
+        owner: The process that writes, by the name in its leases.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, owner: str) -> None:
         self._database = database
+        self._owner = owner
 
     def speaker(self, user_id: str, ref: str) -> Speaker:
         """Return who answers in the name of a clone of this user.
@@ -108,16 +118,25 @@ class Transcript:
                 thread_id=thread.id,
                 parent_id=asked.id,
                 role="assistant",
-                state=STREAMING,
                 model=(speaker.model or model)[:120],
                 # Both in the same instant would leave their order to chance.
                 created_at=now + _TICK,
+                **self._leased(now),
             )
             session.add(asked)
             session.add(answer)
             thread.title = thread.title or title_of(question)
             thread.last_message_at = now
             return Opened(speaker, thread.id, asked.id, answer.id, above)
+
+    def _leased(self, now: datetime) -> dict[str, Any]:
+        """Return what an answer has that this process begins to write."""
+        return {
+            "state": STREAMING,
+            "lease_owner": self._owner,
+            "lease_until": now + LEASE,
+            "attempts": 1,
+        }
 
     def history(self, above_id: str | None) -> list[ChatTurn]:
         """Return the turns that lead to the message `above_id`, oldest first.
@@ -140,24 +159,40 @@ class Transcript:
         turns.reverse()
         return turns
 
-    def flush(self, texts: Mapping[str, str]) -> None:
-        """Store the text so far of several running answers in one transaction."""
-        rows = [{"key": key, "text": text} for key, text in texts.items()]
+    def flush(self, texts: Mapping[str, tuple[int, str]]) -> None:
+        """Store the text so far of several running answers, by id, in one transaction.
+
+        Each comes with the attempt it was written in: what another process has taken over
+        meanwhile stays as that one writes it.
+        """
+        rows = [
+            {"key": key, "attempt": attempt, "text": text} for key, (attempt, text) in texts.items()
+        ]
         with self._database.write() as session:
             session.connection().execute(
                 update(Message)
                 # An answer that has ended keeps its last text, whatever comes late.
-                .where(col(Message.id) == bindparam("key"), col(Message.state) == STREAMING)
+                .where(
+                    col(Message.id) == bindparam("key"),
+                    col(Message.state) == STREAMING,
+                    col(Message.attempts) == bindparam("attempt"),
+                )
                 .values(content=bindparam("text"), updated_at=utc_now()),
                 rows,
             )
 
-    def settle(self, message_id: str, ending: Ending) -> MessageInfo | None:
-        """Store how an answer ended, in one transaction; None when its row is gone."""
+    def settle(self, message_id: str, attempt: int, ending: Ending) -> MessageInfo | None:
+        """Store how an answer ended, in one transaction; None when its row is gone.
+
+        Raises:
+            TakenOver: Another process has taken it over, or ended it.
+        """
         with self._database.write() as session:
-            row = session.get(Message, message_id)
+            row = session.get(Message, message_id, with_for_update=True)
             if row is None:
                 return None
+            if row.state != STREAMING or row.attempts != attempt or row.lease_owner != self._owner:
+                raise TakenOver("Another process writes this answer.")
             row.content = ending.text
             row.state = ending.state
             row.error = ending.error[:500] if ending.error else None
@@ -172,24 +207,6 @@ class Transcript:
                 thread.last_message_at = max(thread.last_message_at, row.updated_at)
             session.flush()
             return message_info(row)
-
-    def abandon(self, running: Collection[str], message_id: str | None = None) -> int:
-        """Mark answers as interrupted that nobody writes any more; returns how many.
-
-        Args:
-            running: Ids of the answers that are being written.
-            message_id: Only this one.
-        """
-        wanted = [Message.state == STREAMING]
-        if message_id is not None:
-            wanted.append(Message.id == message_id)
-        with self._database.write() as session:
-            rows = session.exec(select(Message).where(*wanted)).all()
-            lost = [row for row in rows if row.id not in running]
-            for row in lost:
-                row.state, row.error, row.error_code = "interrupted", LOST, "provider_interrupted"
-                row.updated_at = utc_now()
-            return len(lost)
 
 
 def _thread(session: Session, user_id: str, persona_id: str, thread_id: str | None) -> Conversation:

@@ -61,8 +61,11 @@ class Writing:
         self._sources_known = True
         self._finished: Finished | None = None
 
-    async def run(self) -> Ending:
-        """Write the answer and return how it ended; the text is in `running`."""
+    async def run(self) -> Ending | None:
+        """Write the answer and return how it ended; the text is in `running`.
+
+        None when the answer is left to another process.
+        """
         try:
             await self._write()
             return await self._ending("complete")
@@ -71,17 +74,18 @@ class Writing:
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
+            if self._running.leaving:
+                return None
             if self._running.stop_asked:
                 return await self._ending("stopped")
             return await self._ending("interrupted", ProviderError(LOST, code="provider"))
         except StudioError as error:
-            return await self._ending("interrupted" if self._has_text() else "failed", error)
+            return await self._ending(self._broken(), error)
         except Exception:
             # The boundary of the task: without an end the thread would stay locked for ever.
             logger.exception("Answer %s failed", self._running.opened.message_id)
-            state = "interrupted" if self._has_text() else "failed"
             self._sources_known = False
-            return await self._ending(state, ProviderError(UNFORESEEN, code="internal"))
+            return await self._ending(self._broken(), ProviderError(UNFORESEEN, code="internal"))
 
     async def _write(self) -> None:
         running, spans = self._running, self._running.spans
@@ -134,8 +138,10 @@ class Writing:
             running.opened.speaker, running.question, history, running.spans
         )
 
-    def _has_text(self) -> bool:
-        return bool(self._running.text.strip())
+    def _broken(self) -> str:
+        """Return the state of an answer that an error ended."""
+        said = self._running.text.strip() or self._running.earlier.strip()
+        return "interrupted" if said else "failed"
 
     async def _ending(self, state: str, error: StudioError | None = None) -> Ending:
         self._running.settling = True
@@ -148,6 +154,10 @@ class Writing:
         running = self._running
         with running.spans.span("cite"):
             citations = self._writer.citations(running.text) if self._sources_known else []
+        text = running.text
+        if not text.strip() and state in {"interrupted", "stopped"}:
+            # A second writing that came to nothing does not take away what the first one said.
+            text = running.earlier
         running.spans.mark("total")
         kind = self._prepared.kind if self._prepared else self._llm.kind
         mode = "quotes" if kind == "quotes" else "model"
@@ -155,12 +165,12 @@ class Writing:
         said = self._finished.model if self._finished else ""
         return Ending(
             state=state,
-            text=running.text,
+            text=text,
             model=said or running.opened.speaker.model or self._llm.default_model,
             error=error.detail if error else None,
             error_code=error.code if error else None,
             citations=citation_rows(citations),
-            usage=usage_of(mode, turns, running.text, self._finished),
+            usage=usage_of(mode, turns, text, self._finished),
             spans=running.spans.as_list(),
         )
 

@@ -14,8 +14,8 @@ from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
 from clone_studio.errors import DocumentError, ProviderError, StudioError
-from clone_studio.models import Chunk, ChunkVector, StoredFile
-from clone_studio.providers.embeddings.protocol import Embedder
+from clone_studio.models import Chunk, StoredFile
+from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.search.segment import Segment
@@ -180,24 +180,26 @@ class Ingester:
                 "The embedding service answered with vectors of another size than asked for. "
                 "Check the embedding model in the settings."
             )
+        model = embedder.model
+        self._send(job, model, windows, vectors)
         with self._shelf.writing(job) as (session, file):
-            model = embedder.model
             self._index.add_vectors(session, file.persona_id, model, windows, vectors)
             bump_revision(session, file.persona_id)
 
-    def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
-        done = (
-            select(ChunkVector.id)
-            .where(ChunkVector.chunk_id == Chunk.id, ChunkVector.model == model)
-            .exists()
-        )
-        query = (
-            select(Chunk)
-            .where(Chunk.file_id == file_id, Chunk.position > after, ~done)
-            .order_by(col(Chunk.position))
-            .limit(limit)
-        )
+    def _send(
+        self, job: RunningJob, model: str, windows: Sequence[tuple[str, int]], vectors: Vectors
+    ) -> None:
+        """Hand the vectors to where they are kept, outside of every transaction."""
         with self._database.read() as session:
+            file = session.get(StoredFile, job.subject_id)
+        if file is None:
+            raise JobLost("The file was deleted.")
+        self._index.send_vectors(file.persona_id, file.id, model, windows, vectors)
+
+    def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
+        with self._database.read() as session:
+            ids = self._index.lacking_vectors(session, model, file_id, after, limit)
+            query = select(Chunk).where(col(Chunk.id).in_(ids)).order_by(col(Chunk.position))
             return list(session.exec(query).all())
 
     def resume(self) -> int:
@@ -206,18 +208,15 @@ class Ingester:
         Needed after another model was chosen, or one that was missing arrived. Files that wait
         after a failure are tried at once. Returns how many files were queued.
         """
-        done = select(ChunkVector.id).where(
-            ChunkVector.chunk_id == Chunk.id, ChunkVector.model == self._embedder.model
-        )
-        lacking = select(Chunk.file_id).where(~done.exists()).distinct()
         with self._database.write() as session:
-            files = session.exec(
+            lacking = self._index.files_lacking_vectors(session, self._embedder.model)
+            settled = session.exec(
                 select(StoredFile).where(
                     col(StoredFile.state).in_(READY_STATES),
                     col(StoredFile.embedding).in_(("done", "failed")),
-                    col(StoredFile.id).in_(lacking),
                 )
             ).all()
+            files = [file for file in settled if file.id in lacking]
             for file in files:
                 file.embedding, file.embedding_error = "pending", None
                 session.add(file)
