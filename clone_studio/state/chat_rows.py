@@ -90,6 +90,8 @@ def message_row(info: MessageInfo) -> MessageRow:
     answer = info.role == "assistant"
     searched_by_words = info.usage.get(SEARCHED) == BY_WORDS
     note = STATE_NOTES.get(info.state, WORDS_NOTE if searched_by_words else "")
+    if info.state == "stopped" and not info.content:
+        note = "Stopped before the first word."
     if info.state in {"failed", "interrupted"} and info.error:
         note = info.error
     return MessageRow(
