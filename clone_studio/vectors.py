@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from clone_studio.bootstrap import Services, services
 from clone_studio.errors import StudioError
 from clone_studio.services.moving import Standing
@@ -58,14 +60,21 @@ def main(arguments: Sequence[str]) -> int:
     moving.add_argument("--to", choices=("pinecone", "database"), required=True)
     moving.add_argument("--clone", help="slug or id of one clone; all clones where it is left out")
     options = parser.parse_args(arguments)
-    studio = services()
     try:
+        studio = services()
         if options.action == "status":
             status(studio)
         else:
             move(studio, options.to, studio.mover.chosen(options.clone))
     except StudioError as error:
         sys.stderr.write(f"studio: {error.detail}\n")
+        return 1
+    except SQLAlchemyError:
+        # Its words may hold an address with a password in it.
+        sys.stderr.write(
+            "studio: The database cannot be read, or is not of this version. Start the studio "
+            "once with ./studio up, which makes it or brings it up to date.\n"
+        )
         return 1
     return 0
 

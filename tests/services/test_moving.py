@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,3 +272,16 @@ def test_the_command_moves_and_says_where_vectors_are(
         assert "There is no clone “nobody”" in capsys.readouterr().err
     finally:
         bootstrap.override(None)
+
+
+def test_the_command_says_what_to_do_without_a_database(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never_started = bootstrap.build(Settings(_env_file=None, STUDIO_DATA_DIR=tmp_path))
+    bootstrap.override(never_started)
+    try:
+        assert vectors.main(["status"]) == 1
+        assert "Start the studio once" in capsys.readouterr().err
+    finally:
+        bootstrap.override(None)
+        never_started.database.dispose()
