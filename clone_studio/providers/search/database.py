@@ -54,6 +54,10 @@ class DatabaseSearchIndex:
         """Store the vectors of `(chunk_id, window)` pairs; those of their chunks are replaced."""
         self._vectors.add(session, persona_id, model, windows, vectors)
 
+    def confirm_vectors(self, persona_id: str, file_id: str, model: str) -> None:
+        """Wait until a search finds the vectors of a file that a service elsewhere keeps."""
+        self._vectors.confirm(persona_id, file_id, model)
+
     def lacking_vectors(
         self, session: Session, model: str, file_id: str, after: int, limit: int
     ) -> list[str]:
