@@ -1,20 +1,36 @@
 """Which provider the settings choose, and what each choice depends on."""
 
+import hashlib
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from clone_studio.db import Database
+from clone_studio.providers.cache.memory import MemoryCache
+from clone_studio.providers.cache.protocol import Cache
+from clone_studio.providers.cache.redis import RedisCache
 from clone_studio.providers.embeddings.local import LocalEmbedder
 from clone_studio.providers.embeddings.openai import OpenAIEmbedder
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.embeddings.unusable import UnusableEmbedder
+from clone_studio.providers.events.redis import RedisEventBus
 from clone_studio.providers.llm.automatic import AutomaticModel
 from clone_studio.providers.llm.local import LocalLanguageModel
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.llm.unusable import UnusableModel
+from clone_studio.providers.redis_server import RedisServer
+from clone_studio.providers.search.pinecone_service import PineconeService, Place
+from clone_studio.providers.search.placed import PlacedVectors
+from clone_studio.providers.search.protocol import RemoteVectors, VectorStore
 from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.connections import Makers
+from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.secret import studio_secret
 from clone_studio.services.stored_settings import unreadable
 from clone_studio.settings import UNREADABLE, Settings
 
@@ -97,6 +113,64 @@ def speech_inputs(settings: Settings) -> tuple[object, ...]:
     )
 
 
+def placed_vectors(
+    database: Database, rows: VectorStore, remote: RemoteVectors, settings: Callable[[], Settings]
+) -> VectorStore:
+    """Return both stores as one, whose new vectors go where the settings in force say."""
+    return PlacedVectors(database, rows, remote, goes_elsewhere=lambda: settings().uses_pinecone)
+
+
+def pinecone_check(settings: Settings, dimension: int) -> str:
+    """Return one sentence saying that the Pinecone of `settings` takes vectors of this size.
+
+    Raises:
+        ProviderError: It does not; with what mends it.
+    """
+    service = PineconeService(Place.of(settings))
+    try:
+        return service.check(dimension)
+    finally:
+        service.close()
+
+
+def vector_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what decides where vectors are kept and which of them can be searched."""
+    return settings.uses_pinecone, settings.pinecone_api_key, settings.pinecone_index
+
+
+def waits_for_services(settings: Settings) -> bool:
+    """Say whether making a prompt mostly waits for services elsewhere."""
+    return settings.uses_openai_embeddings or settings.uses_pinecone
+
+
+def speech_account(settings: Settings) -> str:
+    """Return what tells apart whose voices `speech_engine` has, without telling a key."""
+    shown = [
+        one.get_secret_value() if isinstance(one, SecretStr) else one
+        for one in speech_inputs(settings)
+    ]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()
+
+
+def redis_server(settings: Settings) -> RedisServer | None:
+    """Return the Redis of `settings`, None without one."""
+    if settings.redis_url is None:
+        return None
+    return RedisServer(
+        settings.redis_url, place=settings.redis_place, secret=lambda: studio_secret(settings)
+    )
+
+
+def cache(redis: RedisServer | None) -> Cache:
+    """Return the cache in `redis`, or in memory without one."""
+    return MemoryCache() if redis is None else RedisCache(redis)
+
+
+def event_bus(redis: RedisServer | None) -> EventBus:
+    """Return the bus through `redis`, or the one of a single process without one."""
+    return MemoryEventBus() if redis is None else RedisEventBus(redis)
+
+
 MAKERS = Makers(
     model=language_model,
     model_inputs=model_inputs,
@@ -106,4 +180,6 @@ MAKERS = Makers(
     speech=speech_engine,
     speech_inputs=speech_inputs,
     elevenlabs=elevenlabs,
+    pinecone_check=pinecone_check,
+    vector_inputs=vector_inputs,
 )

@@ -17,6 +17,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
 ELEVENLABS_PLACE = "api.elevenlabs.io"
+PINECONE_PLACE = "api.pinecone.io"
+REDIS_PORT = 6379
 # Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
 # never taken for one.
 UNREADABLE = SecretStr("\0")
@@ -103,7 +105,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("openai_base_url", "elevenlabs_base_url", mode="before")
+    @field_validator("openai_base_url", "elevenlabs_base_url", "pinecone_host", mode="before")
     @classmethod
     def _web_address(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -125,6 +127,16 @@ class Settings(BaseSettings):
             from clone_studio.database_url import database_url
 
             database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_redis_address(value.get_secret_value()):
+            raise ValueError(
+                "an address of Redis begins with redis://, rediss:// or unix://, such as "
+                "redis://127.0.0.1:6379/0"
+            )
         return value
 
     @field_validator("workers")
@@ -172,6 +184,15 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys((self.base_url, *own)))
 
     @property
+    def redis_place(self) -> str:
+        """Host and port of Redis, for people: no user, no password; empty without one."""
+        address = self.redis_url.get_secret_value() if self.redis_url else ""
+        if address.startswith("unix://"):
+            return "a socket of this machine"
+        host = _host_of(address)
+        return f"{host}:{REDIS_PORT}" if host and urlsplit(address).port is None else host
+
+    @property
     def openai_place(self) -> str:
         """Host (and port) of the OpenAI-protocol server, for people: no path, no credentials."""
         return _host_of(self.openai_base_url) or OPENAI_PLACE
@@ -180,6 +201,11 @@ class Settings(BaseSettings):
     def elevenlabs_place(self) -> str:
         """Host (and port) of ElevenLabs' server, for people: no path, no credentials."""
         return _host_of(self.elevenlabs_base_url) or ELEVENLABS_PLACE
+
+    @property
+    def pinecone_place(self) -> str:
+        """Host (and port) of Pinecone's control plane, for people: no path, no credentials."""
+        return _host_of(self.pinecone_host) or PINECONE_PLACE
 
     @property
     def max_file_bytes(self) -> int:
@@ -226,6 +252,17 @@ def _is_web_address(text: str) -> bool:
         parts = urlsplit(text)
         # Reading the port raises on one that is no number.
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port != 0)
+    except ValueError:
+        return False
+
+
+def _is_redis_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        # Reading the port raises on one that is no number.
+        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 

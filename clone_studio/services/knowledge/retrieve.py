@@ -1,5 +1,6 @@
 """Finds the passages for a question: by words and by meaning, fused into one ranking."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -8,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from sqlalchemy import String, bindparam, text
 from sqlmodel import Session
 
 from clone_studio.db import Database, UtcDateTime, utc_now
 from clone_studio.errors import ProviderError
 from clone_studio.models import StoredFile
+from clone_studio.providers.cache.protocol import Cache, shared_only
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.llm.protocol import Quote
 from clone_studio.providers.search.protocol import Hit, SearchIndex
@@ -21,7 +24,7 @@ from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.analyse import query_terms
 from clone_studio.services.knowledge.fuse import Ranked, fuse
 from clone_studio.services.knowledge.passages import Passage
-from clone_studio.services.spans import SpanRecorder
+from clone_studio.services.spans import BY_WORDS, SEARCHED, SpanRecorder
 from clone_studio.services.switching import held_embedder
 
 logger = logging.getLogger(__name__)
@@ -30,23 +33,41 @@ QUERY_CHARS = 4000
 MOST_PASSAGES = 50
 POOL = 50
 REMEMBERED_QUERIES = 256
-# After a failure the embedder is left alone for so long, and words alone serve: a service that
-# is down must not delay each question by its time-out.
+# The vector of a text never changes: this bounds what is kept, not how fresh it is.
+SHARED_SECONDS = 24 * 3600.0
+# After a failure the embedder, or a store of vectors elsewhere, is left alone for so long, and
+# words alone serve: a service that is down must not delay each question by its time-out.
 PAUSE_SECONDS = 20.0
 # Most documents are read within seconds; one that takes longer does not hold up questions.
 ARRIVING = timedelta(seconds=30)
 
 
 class Retriever:
-    """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads."""
+    """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads.
 
-    def __init__(self, database: Database, *, index: SearchIndex, embedder: Embedder) -> None:
+    Args:
+        database: Where passages are.
+        index: Finds them.
+        embedder: Makes vectors of questions.
+        cache: Remembers those vectors for all processes; None remembers them here only.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        index: SearchIndex,
+        embedder: Embedder,
+        cache: Cache | None = None,
+    ) -> None:
         self._database = database
+        self._shared = shared_only(cache)
         self._index = index
         self._embedder = embedder
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
         self._paused: tuple[Embedder, float] | None = None
+        self._words_until: dict[str, float] = {}
 
     def retrieve(
         self,
@@ -62,7 +83,8 @@ class Retriever:
             persona_id: Whose knowledge; that of others is never looked at.
             query: The question, understandable without the thread.
             limit: How many, at most 50.
-            spans: Takes `retrieve.embed`, `retrieve.search` and `retrieve.rerank`.
+            spans: Takes `retrieve.embed`, `retrieve.search` and `retrieve.rerank`, and the remark
+                that only words were searched where the store of vectors did not answer.
         """
         recorder = spans or SpanRecorder()
         query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
@@ -70,9 +92,7 @@ class Retriever:
             model, vector = self._vector_of(query)
         with recorder.span("retrieve.search"):
             by_word = self._index.keyword(persona_id, query_terms(query), POOL)
-            by_meaning: list[Hit] = []
-            if vector is not None:
-                by_meaning = self._index.vector(persona_id, model, vector, POOL)
+            by_meaning = self._by_meaning(persona_id, model, vector, POOL, recorder)
         with recorder.span("retrieve.rerank"):
             # Some of the best may say the same: a page that stands twice, two editions.
             unseen = self._unseen(persona_id, by_word) if by_meaning else set()
@@ -124,10 +144,30 @@ class Retriever:
     def _likeness(self, persona_id: str, question: str) -> float | None:
         """Return the cosine of the nearest window, None where meaning does not serve."""
         model, vector = self._vector_of(question[:QUERY_CHARS])
-        if vector is None:
-            return None
-        nearest = self._index.vector(persona_id, model, vector, 1)
+        nearest = self._by_meaning(persona_id, model, vector, 1, SpanRecorder())
         return nearest[0].score if nearest else None
+
+    def _by_meaning(
+        self,
+        persona_id: str,
+        model: str,
+        vector: Vectors | None,
+        limit: int,
+        spans: SpanRecorder,
+    ) -> list[Hit]:
+        """Return what is nearest; nothing, with a remark, while the store does not answer."""
+        if vector is None:
+            return []
+        now = time.monotonic()
+        if now >= self._words_until.get(persona_id, 0.0):
+            try:
+                return self._index.vector(persona_id, model, vector, limit)
+            except ProviderError as error:
+                logger.warning("A clone is searched by words only: %s", error.detail)
+                others = {key: until for key, until in self._words_until.items() if until > now}
+                self._words_until = {**others, persona_id: time.monotonic() + PAUSE_SECONDS}
+        spans.remark(SEARCHED, BY_WORDS)
+        return []
 
     def _vector_of(self, query: str) -> tuple[str, Vectors | None]:
         """Return the query's vector and its model; None while the embedder does not work."""
@@ -135,12 +175,20 @@ class Retriever:
             return embedder.model, self._embedded(embedder, query)
 
     def _embedded(self, embedder: Embedder, query: str) -> Vectors | None:
-        key = f"{embedder.model}\n{query}"
+        query = " ".join(query.split())
+        digest = hashlib.sha256(query.encode("utf-8", "surrogatepass")).hexdigest()
+        key = f"query:{embedder.model} {digest}"
         with self._lock:
             if key in self._queries:
                 self._queries.move_to_end(key)
                 return self._queries[key]
-        if self._is_paused(embedder) or not query.strip():
+        if not query:
+            return None
+        known = None if self._shared is None else _unpacked(self._shared.get(key))
+        if known is not None:
+            self._remember(key, known)
+            return known
+        if self._is_paused(embedder):
             return None
         try:
             vector = embedder.embed_query(query)
@@ -148,11 +196,16 @@ class Retriever:
             logger.warning("Questions are searched by words only: %s", error.detail)
             self._paused = embedder, time.monotonic() + PAUSE_SECONDS
             return None
+        self._remember(key, vector)
+        if self._shared is not None:
+            self._shared.set(key, vector.astype("<f4").tobytes(), SHARED_SECONDS)
+        return vector
+
+    def _remember(self, key: str, vector: Vectors) -> None:
         with self._lock:
             self._queries[key] = vector
             while len(self._queries) > REMEMBERED_QUERIES:
                 self._queries.popitem(last=False)
-        return vector
 
     def _is_paused(self, embedder: Embedder) -> bool:
         """Whether this embedder has failed a moment ago; another one is not held to it."""
@@ -174,6 +227,14 @@ class Retriever:
         with self._database.read() as session:
             rows = _rows(session, persona_id, [one.chunk_id for one in ranked])
         return [_passage(rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
+
+
+def _unpacked(packed: bytes | None) -> Vectors | None:
+    """Return the vector in these bytes, None where there is none."""
+    if not packed or len(packed) % 4:
+        return None
+    vector: Vectors = np.frombuffer(packed, "<f4").astype(np.float32)
+    return vector if np.isfinite(vector).all() else None
 
 
 def _distinct(passages: Iterable[Passage]) -> list[Passage]:
