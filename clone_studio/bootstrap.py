@@ -25,10 +25,9 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.redis_server import RedisServer
-from clone_studio.providers.search.database import DatabaseSearchIndex
+from clone_studio.providers.search.database import DatabaseSearchIndex, own_store
 from clone_studio.providers.search.pinecone import PineconeVectors
 from clone_studio.providers.search.protocol import RemoteVectors, SearchIndex, VectorStore
-from clone_studio.providers.search.vectors import VectorIndex
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
@@ -207,7 +206,7 @@ class _Build:
 
     @cached_property
     def _row_vectors(self) -> VectorStore:
-        return VectorIndex(self.database)
+        return own_store(self.database)
 
     @cached_property
     def remote_vectors(self) -> RemoteVectors:

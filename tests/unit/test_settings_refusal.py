@@ -32,6 +32,7 @@ def _read(**environ: str) -> subprocess.CompletedProcess[str]:
         ("STUDIO_SECRET_KEY", "far-too-short"),
         ("OPENAI_API_KEY", "sk-two words"),
         ("OPENAI_BASE_URL", "localhost:port"),
+        ("DATABASE_URL", "postgres://me:hidden@host/name?sslmode=never"),
         ("REDIS_URL", "localhost:6379"),
         ("REDIS_URL", "http://:hunter2@localhost:6379"),
         ("REDIS_URL", "redis://:hunter2@localhost:port"),

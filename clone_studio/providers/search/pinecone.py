@@ -132,6 +132,13 @@ class PineconeVectors(PineconeNotes):
         with self._lock:
             self._written.pop((persona_id, file_id), None)
 
+    def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
+        """Say no: the service looks after its index."""
+        return False
+
+    def tend(self) -> None:
+        """Do nothing."""
+
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
         """Forget the vectors of a file: the notes now, the vectors by a job."""
         of_file = select(Chunk.id).where(Chunk.file_id == file_id)

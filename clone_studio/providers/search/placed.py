@@ -105,6 +105,18 @@ class PlacedVectors:
         self._remote.remove_persona(session, persona_id)
         self._rows.remove_persona(session, persona_id)
 
+    def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
+        """Say whether the rows of a clone need `tend`; without a model, one that ends."""
+        return self._rows.wants_tending(session, persona_id, model)
+
+    def tend(self) -> None:
+        """Make search in the rows quick where there is much.
+
+        Raises:
+            ProviderError: Not now; it is to be tried again.
+        """
+        self._rows.tend()
+
     def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
         """Return the best `limit` chunks of both places by their best window, best first.
 

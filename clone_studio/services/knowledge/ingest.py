@@ -13,14 +13,23 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.errors import DocumentError, ProviderError, StudioError
+from clone_studio.errors import DocumentError, ProviderDown, ProviderError, StudioError
 from clone_studio.models import Chunk, StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.search.segment import Segment
 from clone_studio.services.events import EventBus
-from clone_studio.services.jobs import JobAgain, JobLost, JobQueue, RunningJob, Work
+from clone_studio.services.jobs import (
+    ALL,
+    TEND,
+    JobAgain,
+    JobLost,
+    JobMoot,
+    JobQueue,
+    RunningJob,
+    Work,
+)
 from clone_studio.services.knowledge import chunk
 from clone_studio.services.knowledge.parsing import End, Part, parse
 from clone_studio.services.knowledge.shelf import Shelf, bump_revision, set_columns
@@ -35,11 +44,13 @@ LARGEST_BATCH = 512
 # enough that a fast service is not kept waiting by transactions.
 BATCH_SECONDS = 2.0
 TURN_SECONDS = 20.0
+# Making an index takes about so long.
+TEND_AGAIN_SECONDS = 20.0
 NO_TEXT = "No text was found in the document. Choose another one."
 
 
 class Ingester:
-    """Does the jobs `ingest` and `embed`; the subject of both is a file.
+    """Does the jobs `ingest` and `embed`, whose subject is a file, and `tend`, about the index.
 
     Args:
         database: Where the rows are.
@@ -71,9 +82,10 @@ class Ingester:
         self._shelf = Shelf(database, index, jobs, events)
 
     def register(self) -> None:
-        """Have the queue's jobs of both kinds done here."""
+        """Have the queue's jobs of these kinds done here."""
         self._jobs.register("ingest", Work(self.ingest, self.give_up_reading))
         self._jobs.register("embed", Work(self.embed, self.give_up_embedding))
+        self._jobs.register(TEND, Work(self.tend, self.give_up_tending))
 
     def ingest(self, job: RunningJob) -> None:
         """Read a document until search by words serves it.
@@ -163,7 +175,25 @@ class Ingester:
             if time.monotonic() - began < BATCH_SECONDS / 2:
                 size = min(LARGEST_BATCH, size * 2)
         self._confirm(job, embedder.model)
-        self._shelf.change(job, embedding="done", stage="")
+        with self._shelf.writing(job) as (session, file):
+            set_columns(file, {"embedding": "done", "stage": ""})
+            if self._index.wants_tending(session, file.persona_id, embedder.model):
+                self._jobs.enqueue(session, TEND, ALL, {})
+        self._shelf.publish(file)
+
+    def tend(self, job: RunningJob) -> None:
+        """Have the index make search quick where there is much.
+
+        Raises:
+            JobAgain: Another process is at it.
+        """
+        try:
+            self._index.tend()
+        except ProviderDown as error:
+            raise JobAgain(error.detail, after=TEND_AGAIN_SECONDS) from error
+
+    def give_up_tending(self, job: RunningJob, error: StudioError) -> None:
+        """Do nothing more: search is slower, and the next large file asks again."""
 
     def _is_exchanged(self, embedder: Embedder) -> bool:
         return self._embedder.model != embedder.model
@@ -203,7 +233,7 @@ class Ingester:
         with self._database.read() as session:
             file = session.get(StoredFile, job.subject_id)
         if file is None:
-            raise JobLost("The file was deleted.")
+            raise JobMoot("The file was deleted.")
         return file
 
     def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
@@ -221,10 +251,13 @@ class Ingester:
         with self._database.write() as session:
             lacking = self._index.files_lacking_vectors(session, self._embedder.model)
             settled = session.exec(
-                select(StoredFile).where(
+                select(StoredFile)
+                .where(
                     col(StoredFile.state).in_(READY_STATES),
                     col(StoredFile.embedding).in_(("done", "failed")),
                 )
+                # Another process does the same when both start; neither waits for the other.
+                .with_for_update(skip_locked=True)
             ).all()
             files = [file for file in settled if file.id in lacking]
             for file in files:
@@ -249,7 +282,7 @@ class Ingester:
     def _give_up(self, job: RunningJob, **values: str) -> None:
         """Change the file of a job that is settled already."""
         with self._database.write() as session:
-            file = session.get(StoredFile, job.subject_id)
+            file = session.get(StoredFile, job.subject_id, with_for_update=True)
             if file is None:
                 return
             set_columns(file, {name: value[:500] for name, value in values.items()})
