@@ -50,5 +50,5 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
 
 
 def _prepare(studio: Services) -> None:
-    studio.database.migrate()
+    studio.migrator.run()
     studio.auth.ensure_owner()

@@ -59,6 +59,8 @@ class Launcher:
         return {
             "up": self._up,
             "link": self._link,
+            "backup": lambda: self._backup("make"),
+            "restore": lambda: self._backup("restore"),
             "dev": self._dev,
             "test": self._test,
             "bench": lambda: self._tool("bench"),
@@ -75,6 +77,15 @@ class Launcher:
     def _link(self) -> int:
         self._environment.install()
         return self._become("clone_studio.link")
+
+    def _backup(self, act: str) -> int:
+        self._environment.install()
+        # The studio's programs run in the project folder, and paths are typed in another one.
+        rest = [
+            one if one.startswith("-") else str(Path(one).expanduser().absolute())
+            for one in self._options.rest
+        ]
+        return self._become("clone_studio.backup", act, *rest)
 
     def _dev(self) -> int:
         require_free_port(self._options.host, self._options.port)

@@ -17,12 +17,16 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 COMMANDS = {
     "up": "install what is missing, build the page, and serve the studio",
     "link": "print a new one-time sign-in link",
+    "backup": "write everything the studio keeps into one file",
+    "restore": "put the studio into the state that a backup describes",
     "dev": "serve with hot reload, for working on the studio itself",
     "test": "run every check and test",
     "bench": "measure the studio against its targets",
     "screenshots": "make the pictures of the README",
     "models": "list, install or verify the local models",
 }
+
+TAKE_ARGUMENTS = {"test", "bench", "screenshots", "models", "backup", "restore"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
     parser.add_argument("--data-dir", help="folder for everything the studio keeps (.data)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     found, rest = parser.parse_known_args(arguments)
-    if rest and found.command not in {"test", "bench", "screenshots", "models"}:
+    if rest and found.command not in TAKE_ARGUMENTS:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     values = {**dotenv(PROJECT / ".env"), **{k: v for k, v in environ.items() if v}}
     data_dir = _folder(found.data_dir or values.get("STUDIO_DATA_DIR") or ".data")

@@ -1,0 +1,476 @@
+"""A backup holds what a studio keeps, and brings it back on any engine, whole or not at all."""
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import ZIP_LZMA, ZipFile, ZipInfo
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from clone_studio.bootstrap import Services
+from clone_studio.db import Database, alembic_config
+from clone_studio.errors import BackupError
+from clone_studio.models import IndexSegment
+from clone_studio.services import fingerprints, schema
+from clone_studio.services.backup import archive
+from clone_studio.services.backup.archive import document_name
+from clone_studio.services.backup.making import BackupService
+from clone_studio.services.backup.manifest import Contents
+from clone_studio.services.fingerprints import Fingerprint
+from tests.backup_world import (
+    ADDRESS,
+    API_KEY,
+    DOCUMENTS,
+    PostgresServer,
+    documents_of,
+    fill,
+    migrated,
+    postgres_running,
+    studio_in,
+    sums_of,
+)
+
+Open = Callable[..., Services]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_running() as server:
+        yield server
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Open]:
+    """Open studios in folders of their own; they are closed at the end."""
+    made: list[Services] = []
+
+    def open_one(name: str, url: str | None = None, **values: object) -> Services:
+        made.append(studio_in(tmp_path / name, url, **values))
+        return made[-1]
+
+    yield open_one
+    for one in made:
+        one.database.dispose()
+
+
+@pytest.fixture
+def full(opened: Open, tmp_path: Path, migrated_database: Path) -> Services:
+    """A studio on SQLite with something of everything."""
+    (tmp_path / "full").mkdir()
+    shutil.copy(migrated_database, tmp_path / "full" / "studio.db")
+    studio = opened("full")
+    fill(studio)
+    return studio
+
+
+def clones(studio: Services) -> tuple[Fingerprint, ...]:
+    with studio.database.read() as session:
+        return fingerprints.take(session.connection())
+
+
+def execute(studio: Services, statement: str) -> list[tuple[object, ...]]:
+    with studio.database.write() as session:
+        result = session.connection().execute(text(statement))
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def test_an_empty_machine_gets_the_same_studio(full: Services, opened: Open, tmp_path) -> None:
+    made = full.backups.make(tmp_path / "b.zip")
+    target = opened("other")
+    done = target.restorer.restore(made.path)
+
+    assert clones(target) == clones(full) == done.clones == made.clones
+    assert len(done.clones) == 2
+    assert done.compared
+    assert documents_of(target) == DOCUMENTS
+    assert target.stored.in_force().openai_api_key.get_secret_value() == API_KEY
+    assert stat.S_IMODE((tmp_path / "other" / "secret.key").stat().st_mode) == 0o600
+    assert execute(target, "SELECT count(*) FROM jobs") == [(1,)]
+    assert execute(target, "SELECT count(*) FROM sessions") == [(0,)]
+    assert execute(target, "SELECT count(*) FROM sign_in_links") == [(0,)]
+    assert made.problems == ()
+    assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
+
+
+def test_there_and_back_between_engines(
+    full: Services, opened: Open, tmp_path, postgres: PostgresServer
+) -> None:
+    before = {name: every_row(full, name) for name in kept_tables(full)}
+    moved = opened("moved", postgres.new_database())
+    moved.restorer.restore(full.backups.make(tmp_path / "there.zip").path)
+    assert clones(moved) == clones(full)
+    assert documents_of(moved) == DOCUMENTS
+    # A new key follows the ones that were stored with the rows.
+    with moved.database.write() as session:
+        row = IndexSegment(persona_id="clone-ben", file_id="file-diary.txt", first=9, lengths=b"")
+        session.add(row)
+        session.flush()
+        assert row.id == 3
+        session.delete(row)
+
+    back = opened("back")
+    back.restorer.restore(moved.backups.make(tmp_path / "back.zip").path)
+    assert clones(back) == clones(full)
+    after = {name: every_row(back, name) for name in before}
+    assert after.keys() == before.keys()
+    for name, rows in before.items():
+        assert after[name] == rows, name
+
+
+def kept_tables(studio: Services) -> list[str]:
+    with studio.database.read() as session:
+        tables = schema.tables(session.connection())
+    return [one.name for one in tables if one.name not in {*schema.PASSING_TABLES, "audit_log"}]
+
+
+def every_row(studio: Services, table: str) -> list[str]:
+    """Every row as text, without the names under which documents lie on a disk."""
+    with studio.database.read() as session:
+        found = next(one for one in schema.tables(session.connection()) if one.name == table)
+        columns = [column for column in found.columns if column.name != "storage_key"]
+        query = found.select().with_only_columns(*columns)
+        return sorted(repr(tuple(row)) for row in session.connection().execute(query))
+
+
+def test_one_byte_of_a_message_changes_one_sum(full: Services) -> None:
+    before = clones(full)
+    execute(full, "UPDATE messages SET content = 'At six [1].' WHERE id = 'answer'")
+    after = clones(full)
+    assert [one.sha256 == two.sha256 for one, two in zip(before, after, strict=True)] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE personas SET temperature = 0.8 WHERE slug = 'ben'",
+        "UPDATE personas SET retrieval = '{}' WHERE slug = 'ben'",
+        "UPDATE prompt_versions SET is_active = 1 - is_active",
+        "UPDATE prompt_versions SET content = content || '.' WHERE version = 1",
+        "DELETE FROM activations",
+        "UPDATE files SET tags = '[]'",
+        "UPDATE files SET sha256 = 'x' WHERE name = 'diary.txt'",
+        "UPDATE pages SET text = text || ' ' WHERE file_id = 'file-diary.txt'",
+        "UPDATE chunks SET enabled = 0 WHERE file_id = 'file-diary.txt'",
+        "UPDATE conversations SET title = 'Evenings'",
+        "UPDATE messages SET citations = '[]'",
+        "DELETE FROM messages WHERE id = 'answer'",
+    ],
+)
+def test_what_people_made_is_in_the_sum(full: Services, change: str) -> None:
+    before = clones(full)[0]
+    execute(full, change)
+    assert clones(full)[0].persona_id == before.persona_id
+    assert clones(full)[0].sha256 != before.sha256
+
+
+def test_what_the_studio_makes_for_itself_is_not_in_the_sum(full: Services) -> None:
+    before = clones(full)
+    execute(full, "DELETE FROM chunk_vectors")
+    execute(full, "UPDATE files SET embedding = 'pending', storage_key = 'elsewhere'")
+    execute(full, "UPDATE messages SET lease_owner = 'somebody', attempts = 3")
+    assert clones(full) == before
+
+
+def test_secrets_can_be_left_out(full: Services, opened: Open, tmp_path) -> None:
+    made = full.backups.make(tmp_path / "b.zip", Contents(secrets=False))
+    assert made.secrets == "left out"
+    with ZipFile(made.path) as whole:
+        everything = b"".join(whole.read(name) for name in whole.namelist())
+    assert (tmp_path / "full" / "secret.key").read_bytes() not in everything
+    assert b"OPENAI_API_KEY" not in everything
+    target = opened("other")
+    done = target.restorer.restore(made.path)
+    assert not done.key_is_in_use
+    assert target.stored.in_force().openai_api_key is None
+    assert target.stored.in_force().openai_base_url == ADDRESS
+
+
+def test_a_secret_of_the_environment_stays_there(full: Services, opened: Open, tmp_path) -> None:
+    made = full.backups.make(tmp_path / "b.zip")
+    target = opened("other", secret_key="x" * 40)
+    assert not target.restorer.restore(made.path).key_is_in_use
+    assert not (tmp_path / "other" / "secret.key").exists()
+    again = target.backups.make(tmp_path / "again.zip")
+    assert again.secrets == "without key"
+    assert "secret.key" not in ZipFile(again.path).namelist()
+
+
+def test_something_is_replaced_only_when_asked_and_saved_before(
+    full: Services, opened: Open, tmp_path
+) -> None:
+    other = opened("other")
+    other.restorer.restore(full.backups.make(tmp_path / "b.zip").path)
+    execute(other, "UPDATE messages SET content = 'Never.' WHERE id = 'answer'")
+    changed = clones(other)
+    other.database.dispose()
+    before = sums_of(tmp_path / "other" / "files")
+    with pytest.raises(BackupError, match="--replace"):
+        other.restorer.restore(tmp_path / "b.zip")
+    assert sums_of(tmp_path / "other" / "files") == before
+    assert clones(other) == changed
+
+    done = other.restorer.restore(tmp_path / "b.zip", replace=True)
+    assert clones(other) == clones(full)
+    assert len(list((tmp_path / "other" / "files").glob("??/*"))) == len(DOCUMENTS)
+    assert done.saved is not None
+    other.database.dispose()
+    other.restorer.restore(done.saved, replace=True)
+    assert clones(other) == changed
+    assert documents_of(other) == DOCUMENTS
+
+
+def test_a_studio_that_runs_is_not_replaced(
+    full: Services, opened: Open, tmp_path, postgres: PostgresServer
+) -> None:
+    made = full.backups.make(tmp_path / "b.zip")
+    for name, url in (("lite", None), ("post", postgres.new_database())):
+        target = migrated(opened(name, url))
+        running = Database(target.settings.database_url)
+        with running.read() as session:
+            session.connection().execute(text("SELECT 1 FROM users")).all()
+            session.rollback()
+            with pytest.raises(BackupError, match="in use"):
+                target.restorer.restore(made.path)
+        running.dispose()
+        assert clones(target) == ()
+        target.database.dispose()
+        target.restorer.restore(made.path)
+
+
+def test_a_backup_of_an_older_schema_is_brought_up_to_date(
+    full: Services, opened: Open, tmp_path, postgres: PostgresServer
+) -> None:
+    oldest = schema.known()[-1]
+    with full.database.engine.begin() as connection:
+        config = alembic_config(full.database.url)
+        config.attributes["connection"] = connection
+        command.downgrade(config, oldest)
+    made = full.backups.make(tmp_path / "old.zip")
+    assert json.loads(ZipFile(made.path).read("manifest.json"))["revision"] == oldest
+    full.migrator.run()
+    sums = clones(full)
+    assert len(sums) == 2
+    for name, url in (("lite", None), ("post", postgres.new_database())):
+        target = opened(name, url)
+        done = target.restorer.restore(made.path)
+        assert not done.compared
+        assert clones(target) == sums
+        assert documents_of(target) == DOCUMENTS
+
+
+def test_a_backup_of_a_newer_schema_is_refused(full: Services, opened: Open, tmp_path) -> None:
+    path = rewritten(full, tmp_path, lambda found: found | {"revision": "9999"})
+    assert_refused(opened("other"), path, "later version")
+    path = rewritten(full, tmp_path, lambda found: found | {"format": 2})
+    assert_refused(opened("another"), path, "later version")
+
+
+def rewritten(
+    studio: Services,
+    tmp_path: Path,
+    describe: Callable[[dict], dict] = lambda found: found,
+    replaced: dict[str, bytes] | None = None,
+    more: Callable[[ZipFile], object] = lambda whole: None,
+) -> Path:
+    """Return a backup of `studio` in which somebody has changed something."""
+    source = studio.backups.make(tmp_path / f"{os.urandom(4).hex()}.zip").path
+    target = source.with_suffix(".changed.zip")
+    with ZipFile(source) as old, ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = (replaced or {}).get(name, old.read(name))
+            if name == "manifest.json":
+                content = json.dumps(describe(json.loads(content))).encode()
+            new.writestr(name, content)
+        more(new)
+    return target
+
+
+def assert_refused(target: Services, path: Path, words: str) -> None:
+    """The backup is refused in a sentence, and nothing of it is left."""
+    with pytest.raises(BackupError, match=words):
+        target.restorer.restore(path)
+    folder = target.settings.data_dir
+    assert not [one for one in (folder / "files").rglob("*") if one.is_file()]
+    assert not (folder / "secret.key").exists()
+    assert not (folder / "backups").exists()
+    with target.database.read() as session:
+        assert schema.is_empty(session.connection())
+
+
+def _described(name: str) -> Callable[[dict], dict]:
+    """A manifest that also names a member of seven bytes."""
+    sum_of_payload = "239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5"
+
+    def describe(found: dict) -> dict:
+        found["members"][name] = {"size": 7, "sha256": sum_of_payload}
+        return found
+
+    return describe
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "../evil", "documents/../../evil", "documents/a/b", "C:\\evil", "tables/"],
+)
+def test_names_that_lead_elsewhere_are_refused(
+    full: Services, opened: Open, tmp_path, name: str
+) -> None:
+    path = rewritten(full, tmp_path, _described(name), more=lambda z: z.writestr(name, "payload"))
+    assert_refused(opened("other"), path, "damaged|plain files")
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFDIR])
+def test_links_and_devices_are_refused(full: Services, opened: Open, tmp_path, kind: int) -> None:
+    info = ZipInfo("documents/abc")
+    info.external_attr = (kind | 0o777) << 16
+    path = rewritten(
+        full, tmp_path, _described("documents/abc"), more=lambda z: z.writestr(info, "payload")
+    )
+    assert_refused(opened("other"), path, "plain files")
+
+
+def test_other_compression_is_refused(full: Services, opened: Open, tmp_path) -> None:
+    path = rewritten(
+        full,
+        tmp_path,
+        _described("documents/abc"),
+        more=lambda z: z.writestr("documents/abc", "payload", compress_type=ZIP_LZMA),
+    )
+    assert_refused(opened("other"), path, "plain files")
+
+
+def test_a_name_twice_is_refused(full: Services, opened: Open, tmp_path) -> None:
+    def twice(whole: ZipFile) -> None:
+        with pytest.warns(UserWarning, match="Duplicate"):
+            whole.writestr("tables/users.jsonl", b"")
+
+    assert_refused(opened("other"), rewritten(full, tmp_path, more=twice), "twice")
+
+
+def test_what_is_not_described_is_refused(full: Services, opened: Open, tmp_path) -> None:
+    path = rewritten(full, tmp_path, more=lambda z: z.writestr("documents/abc", "payload"))
+    assert_refused(opened("other"), path, "not what it describes")
+
+
+def test_more_than_there_is_room_for_is_refused_before_it_is_read(
+    full: Services, opened: Open, tmp_path
+) -> None:
+    def bomb(found: dict) -> dict:
+        found["members"]["tables/pages.jsonl"]["size"] = 1 << 60
+        return found
+
+    # The declared size decides, and a member that does not keep to it is damaged.
+    assert_refused(opened("other"), rewritten(full, tmp_path, bomb), "not what it is said")
+    made = full.backups.make(tmp_path / "b.zip").path
+    with pytest.raises(BackupError, match="room"), archive.reading(made, free=1000):
+        pass
+
+
+def test_a_changed_byte_is_noticed(full: Services, opened: Open, tmp_path) -> None:
+    with ZipFile(full.backups.make(tmp_path / "b.zip").path) as whole:
+        text_of = whole.read("tables/messages.jsonl")
+    path = rewritten(
+        full, tmp_path, replaced={"tables/messages.jsonl": text_of.replace(b"five", b"nine")}
+    )
+    assert_refused(opened("other"), path, "sum")
+
+
+@pytest.mark.parametrize("part", [0, 1, 10, 50, 99])
+def test_a_cut_off_file_is_refused(full: Services, opened: Open, tmp_path, part: int) -> None:
+    whole = full.backups.make(tmp_path / "b.zip").path.read_bytes()
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(whole[: len(whole) * part // 100])
+    assert_refused(opened("other"), cut, "cut off")
+
+
+def test_a_damaged_file_is_refused(full: Services, opened: Open, tmp_path) -> None:
+    whole = bytearray(full.backups.make(tmp_path / "b.zip").path.read_bytes())
+    for place in range(60, len(whole), 997):
+        whole[place] ^= 0x55
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(whole)
+    assert_refused(opened("other"), damaged, "damaged|not a backup")
+
+
+def test_a_file_that_is_not_there(opened: Open, tmp_path) -> None:
+    assert_refused(opened("other"), tmp_path / "none.zip", "No such file")
+
+
+def test_rows_that_the_database_refuses_leave_nothing(
+    full: Services, opened: Open, tmp_path, postgres: PostgresServer
+) -> None:
+    execute(full, "PRAGMA foreign_keys=OFF")
+    with sqlite3.connect(tmp_path / "full" / "studio.db") as raw:
+        raw.execute("PRAGMA foreign_keys=OFF")
+        raw.execute("UPDATE messages SET thread_id = 'nowhere' WHERE id = 'answer'")
+    made = full.backups.make(tmp_path / "b.zip").path
+    assert_refused(opened("other"), made, "refused")
+    assert_refused(opened("post", postgres.new_database()), made, "refused")
+
+
+def test_a_document_that_is_gone_is_named_and_the_rest_saved(
+    full: Services, opened: Open, tmp_path
+) -> None:
+    [(gone,)] = execute(full, "SELECT storage_key FROM files WHERE name = 'diary.txt'")
+    [(changed,)] = execute(full, "SELECT storage_key FROM files WHERE name = 'letters.md'")
+    full.store.delete(str(gone))
+    full.store.path(str(changed)).write_bytes(b"# To Jean\n")
+    made = full.backups.make(tmp_path / "b.zip")
+    assert made.documents == 1
+    assert "1 documents are not on the disk" in " ".join(made.problems)
+    assert f"{changed} is damaged" in " ".join(made.problems)
+    assert document_name(str(gone)) not in ZipFile(made.path).namelist()
+    target = opened("other")
+    assert target.restorer.restore(made.path).missing == 1
+    assert clones(target) == clones(full)
+
+
+def test_a_backup_never_replaces_a_file(full: Services, tmp_path) -> None:
+    (tmp_path / "there.zip").write_bytes(b"mine")
+    with pytest.raises(BackupError, match="already"):
+        full.backups.make(tmp_path / "there.zip")
+    assert (tmp_path / "there.zip").read_bytes() == b"mine"
+
+
+def test_nothing_is_left_where_nothing_can_be_written(full: Services, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BackupError, match="could not be written"):
+        full.backups.make(tmp_path / "file" / "b.zip")
+    with pytest.raises(BackupError, match="never started"):
+        studio_in(tmp_path / "fresh").backups.make(tmp_path / "b.zip")
+    assert not (tmp_path / "b.zip").exists()
+
+
+def test_a_backup_is_of_one_moment(full: Services, opened: Open, tmp_path) -> None:
+    """What is written while a backup is made is not in it, nor half of it."""
+    before = clones(full)
+    target = tmp_path / "b.zip"
+
+    class Busy:
+        """A store in which, while a document is read, somebody goes on working."""
+
+        def open(self, key: str) -> object:
+            execute(full, "UPDATE messages SET content = content || ' And then?'")
+            return full.store.open(key)
+
+    busy = BackupService(
+        full.database,
+        store=Busy(),  # type: ignore[arg-type]
+        settings=full.settings,
+        audit=full.audit,
+    )
+    made = busy.make(target)
+    assert made.clones == before != clones(full)
+    other = opened("other")
+    other.restorer.restore(target)
+    assert clones(other) == before
