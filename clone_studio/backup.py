@@ -29,8 +29,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Do what the command line asks; a failure is one line and exit status 1."""
     options = _parser().parse_args(arguments)
     settings_or_exit()
-    # What is written is for this account alone, on a machine that others use too.
-    os.umask(0o077)
     studio = services()
     try:
         text = _make(studio, options) if options.act == "make" else _restore(studio, options)
@@ -100,4 +98,6 @@ def _told_restored(done: Restored) -> str:
 
 
 if __name__ == "__main__":
+    # What is written is for this account alone, on a machine that others use too.
+    os.umask(0o077)
     main()

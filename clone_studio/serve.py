@@ -47,8 +47,29 @@ def application() -> Application:
 
     _end_with_parent()
     use_built_page()
+    _migrate()
     app = get_app().app()
     return _announced(with_cache_headers(app))
+
+
+def _migrate() -> None:
+    """Bring the database up to date, or end this process with one sentence that says why not.
+
+    Within the lifespan, where it is asked for again, an error would end as a traceback.
+    """
+    from clone_studio.bootstrap import services
+    from clone_studio.errors import StudioError
+    from clone_studio.logs import set_up
+
+    studio = services()
+    set_up(studio.settings.log_level, studio.stored.secrets)
+    try:
+        studio.migrator.run()
+    except StudioError as error:
+        # The log may go to a file, and this is for the person at the terminal.
+        sys.stdout.write(f"studio: {error.detail}\n")
+        sys.stdout.flush()
+        raise SystemExit(1) from None
 
 
 def with_cache_headers(app: Application) -> Application:

@@ -11,11 +11,13 @@ from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
+from alembic import command
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from clone_studio.bootstrap import Services, build
+from clone_studio.db import alembic_config
 from clone_studio.models import (
     Activation,
     Chunk,
@@ -54,6 +56,14 @@ def migrated(studio: Services) -> Services:
     """Make the schema."""
     studio.migrator.run()
     return studio
+
+
+def go_down(studio: Services, revision: str) -> None:
+    """Leave the database as an older version of the program had it."""
+    config = alembic_config(studio.database.url)
+    with studio.database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def fill(studio: Services) -> None:

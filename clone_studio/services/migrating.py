@@ -3,7 +3,7 @@
 import logging
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from clone_studio.db import Database
@@ -68,7 +68,8 @@ class Migrator:
         logger.info("The database goes from schema %s to %s", before, schema.head())
         path = self._copied()
         logger.info("What was there before the upgrade is kept in %s", path)
-        for old in sorted(self._folder.glob(f"{PREFIX}-*{path.suffix}"))[:-KEPT]:
+        copies = self._folder.glob(f"{PREFIX}-*{path.suffix}")
+        for old in sorted(copies, key=lambda one: one.stat().st_mtime_ns)[:-KEPT]:
             old.unlink(missing_ok=True)
 
     def _copied(self) -> Path:
@@ -90,5 +91,6 @@ class Migrator:
                 f"written to {self._folder} ({error}). Free some space there, then start again."
             ) from error
         finally:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
         return target

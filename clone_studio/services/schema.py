@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, func, inspect, select, text
 from sqlalchemy.engine import Connection
@@ -40,7 +39,10 @@ def head() -> str:
 
 def current(connection: Connection) -> str | None:
     """Return the revision of a database; None where no migration was ever run."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(REVISION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {REVISION_TABLE}")).scalar()  # noqa: S608
+    return None if found is None else str(found)
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 from zipfile import ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
-from alembic import command
 from sqlalchemy import text
 
 from clone_studio.bootstrap import Services
-from clone_studio.db import Database, alembic_config
+from clone_studio.db import Database
 from clone_studio.errors import BackupError
 from clone_studio.models import IndexSegment
 from clone_studio.services import fingerprints, schema
@@ -30,6 +29,7 @@ from tests.backup_world import (
     PostgresServer,
     documents_of,
     fill,
+    go_down,
     migrated,
     postgres_running,
     studio_in,
@@ -250,10 +250,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     full: Services, opened: Open, tmp_path, postgres: PostgresServer
 ) -> None:
     oldest = schema.known()[-1]
-    with full.database.engine.begin() as connection:
-        config = alembic_config(full.database.url)
-        config.attributes["connection"] = connection
-        command.downgrade(config, oldest)
+    go_down(full, oldest)
     made = full.backups.make(tmp_path / "old.zip")
     assert json.loads(ZipFile(made.path).read("manifest.json"))["revision"] == oldest
     full.migrator.run()
