@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import reflex as rx
 
 from clone_studio.bootstrap import Services, services
+from clone_studio.errors import ProviderError
 from clone_studio.live import Live
 from clone_studio.logs import set_up
 from clone_studio.worker import Worker
@@ -45,10 +46,17 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
         await studio.health.close()
         await studio.llm.close()
         await asyncio.to_thread(studio.embedder.close)
+        await asyncio.to_thread(studio.events.close)
+        await asyncio.to_thread(studio.cache.close)
         await asyncio.to_thread(studio.database.dispose)
         logger.info("Studio stopped")
 
 
 def _prepare(studio: Services) -> None:
+    try:
+        # Connects before anybody waits for it, and says at once when it cannot.
+        logger.info("%s", studio.cache.check())
+    except ProviderError as error:
+        logger.warning("%s", error.detail)
     studio.migrator.run()
     studio.auth.ensure_owner()

@@ -17,6 +17,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
 ELEVENLABS_PLACE = "api.elevenlabs.io"
+REDIS_PORT = 6379
 # Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
 # never taken for one.
 UNREADABLE = SecretStr("\0")
@@ -116,6 +117,16 @@ class Settings(BaseSettings):
             )
         return address or None
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_redis_address(value.get_secret_value()):
+            raise ValueError(
+                "an address of Redis begins with redis://, rediss:// or unix://, such as "
+                "redis://127.0.0.1:6379/0"
+            )
+        return value
+
     @field_validator("workers")
     @classmethod
     def _several_share_stores(cls, value: int, info: ValidationInfo) -> int:
@@ -157,6 +168,15 @@ class Settings(BaseSettings):
         names = ("127.0.0.1", "localhost", "[::1]") if local else ()
         own = (f"http://{name}:{self.port}" for name in names)
         return tuple(dict.fromkeys((self.base_url, *own)))
+
+    @property
+    def redis_place(self) -> str:
+        """Host and port of Redis, for people: no user, no password; empty without one."""
+        address = self.redis_url.get_secret_value() if self.redis_url else ""
+        if address.startswith("unix://"):
+            return "a socket of this machine"
+        host = _host_of(address)
+        return f"{host}:{REDIS_PORT}" if host and urlsplit(address).port is None else host
 
     @property
     def openai_place(self) -> str:
@@ -213,6 +233,17 @@ def _is_web_address(text: str) -> bool:
         parts = urlsplit(text)
         # Reading the port raises on one that is no number.
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port != 0)
+    except ValueError:
+        return False
+
+
+def _is_redis_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        # Reading the port raises on one that is no number.
+        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 

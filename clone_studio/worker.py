@@ -64,6 +64,9 @@ def main() -> None:
         _catch_up(studio)
     worker.stop()
     studio.embedder.close()
+    # The last news of this process still have to reach the others.
+    studio.events.close()
+    studio.cache.close()
     studio.database.dispose()
 
 
