@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -37,9 +37,12 @@ from clone_studio.models import (
     User,
     UserSession,
 )
+from clone_studio.services import fingerprints
+from clone_studio.services.fingerprints import Fingerprint
 from clone_studio.services.sealing import seal
 from clone_studio.settings import Settings
 
+Open = Callable[..., Services]
 MOMENT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 API_KEY = "sk-stored-and-sealed-0123456789"
 ADDRESS = "http://127.0.0.1:11434"
@@ -182,6 +185,19 @@ def documents_of(studio: Services) -> dict[str, bytes]:
         with studio.store.open(key) as stream:
             found[name] = stream.read()
     return found
+
+
+def clones(studio: Services) -> tuple[Fingerprint, ...]:
+    """Return the sum of every clone, as it is now."""
+    with studio.database.read() as session:
+        return fingerprints.take(session.connection())
+
+
+def execute(studio: Services, statement: str) -> list[tuple[object, ...]]:
+    """Do something that no service would, and return the rows there are."""
+    with studio.database.write() as session:
+        result = session.connection().execute(text(statement))
+        return [tuple(row) for row in result] if result.returns_rows else []
 
 
 def sums_of(folder: Path) -> dict[str, str]:

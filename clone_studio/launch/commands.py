@@ -58,9 +58,11 @@ class Launcher:
         """Do what was asked; returns an exit status unless the studio takes the process over."""
         return {
             "up": self._up,
+            "build": self._build,
             "link": self._link,
             "backup": lambda: self._backup("make"),
             "restore": lambda: self._backup("restore"),
+            "doctor": self._doctor,
             "dev": self._dev,
             "test": self._test,
             "bench": lambda: self._tool("bench"),
@@ -74,6 +76,10 @@ class Launcher:
         flags = [] if self._options.open_browser else ["--no-browser"]
         return self._become("clone_studio.serve", *flags)
 
+    def _build(self) -> int:
+        self._prepare()
+        return 0
+
     def _link(self) -> int:
         self._environment.install()
         return self._become("clone_studio.link")
@@ -86,6 +92,12 @@ class Launcher:
             for one in self._options.rest
         ]
         return self._become("clone_studio.backup", act, *rest)
+
+    def _doctor(self) -> int:
+        # A doctor who installs things would hide what is wrong.
+        if not self._environment.is_made:
+            raise Failure("The Python packages are not installed. Install them with: ./studio up")
+        return self._become("clone_studio.doctor", *self._options.rest)
 
     def _dev(self) -> int:
         require_free_port(self._options.host, self._options.port)

@@ -16,9 +16,11 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 COMMANDS = {
     "up": "install what is missing, build the page, and serve the studio",
+    "build": "install what is missing and build the page, for an image or a service",
     "link": "print a new one-time sign-in link",
     "backup": "write everything the studio keeps into one file",
     "restore": "put the studio into the state that a backup describes",
+    "doctor": "look at everything, and say what mends what is wrong",
     "dev": "serve with hot reload, for working on the studio itself",
     "test": "run every check and test",
     "bench": "measure the studio against its targets",
@@ -26,7 +28,7 @@ COMMANDS = {
     "models": "list, install or verify the local models",
 }
 
-TAKE_ARGUMENTS = {"test", "bench", "screenshots", "models", "backup", "restore"}
+TAKE_ARGUMENTS = {"test", "bench", "screenshots", "models", "backup", "restore", "doctor"}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from clone_studio.backup import main
 from clone_studio.bootstrap import Services
 from clone_studio.launch.options import parse
 from clone_studio.settings import PROJECT_ROOT
-from tests.backup_world import fill, migrated, studio_in
+from tests.backup_world import studio_in
 
 
 def run(data_dir: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -47,14 +47,6 @@ def backup(capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
 
     yield run_on
     bootstrap.override(None)
-
-
-@pytest.fixture
-def full(tmp_path: Path) -> Iterator[Services]:
-    studio = studio_in(tmp_path / "full")
-    fill(migrated(studio))
-    yield studio
-    studio.database.dispose()
 
 
 def test_there_and_back(full: Services, backup: Command, tmp_path: Path) -> None:

@@ -17,22 +17,14 @@ from clone_studio.errors import BackupError, NewerDatabase
 from clone_studio.services import fingerprints, schema
 from clone_studio.services.migrating import KEPT
 from tests.backup_world import (
-    PostgresServer,
     fill,
     go_down,
     migrated,
-    postgres_running,
     studio_in,
     sums_of,
 )
 
 OLDER = schema.known()[1]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_running() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
