@@ -1,7 +1,7 @@
-"""The database: engine, short sessions, SQLite pragmas and migrations."""
+"""The database, SQLite or PostgreSQL: engine, short sessions, turns and migrations."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,15 +9,31 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import DateTime, Engine, create_engine, event
+from sqlalchemy import URL, DateTime, Engine, create_engine, event, insert
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
+from clone_studio.database_url import database_url
+from clone_studio.errors import Collision
+from clone_studio.postgres import (
+    alone,
+    collided,
+    copy_rows,
+    database_size,
+    postgres_engine,
+    postgres_reader,
+    prepare_to_migrate,
+    take_turn,
+)
 from clone_studio.settings import PROJECT_ROOT
 
 SQLITE_BUSY_SECONDS = 15
+COLLIDED = (
+    "Something else changed this at the same moment, so nothing was changed. Look at it and try "
+    "again."
+)
 
 
 def utc_now() -> datetime:
@@ -50,13 +66,20 @@ class Database:
     """One engine and its short-lived sessions. Safe to share between threads.
 
     Args:
-        url: SQLAlchemy URL.
+        address: The database's address, in any form that `database_url` takes.
+
+    Raises:
+        ValueError: The address has another form; the sentence does not repeat it.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_sqlite = url.startswith("sqlite")
-        self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url)
+    def __init__(self, address: str) -> None:
+        url = database_url(address)
+        # Holds a password: it goes to the driver and to child processes, never into a text.
+        self.url = url.render_as_string(hide_password=False)
+        self.is_sqlite = url.drivername == "sqlite"
+        self.path = Path(url.database or "") if self.is_sqlite else None
+        self.engine = _sqlite_engine(url) if self.is_sqlite else postgres_engine(url)
+        self._reading = self.engine if self.is_sqlite else postgres_reader(self.engine)
         self._writing = threading.Lock()
 
     @contextmanager
@@ -65,22 +88,32 @@ class Database:
 
         Rows stay readable after it: closing rolls back without expiring them.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a session whose changes are committed at the end, or rolled back on an error.
 
-        On SQLite the write lock is taken at once: a read that turns into a write later
-        would fail with "database is locked" without waiting. The threads of this process queue
-        up before it, because SQLite itself waits by sleeping longer and longer.
+        On SQLite there is one writer at a time, and its lock is taken at once: a read that turns
+        into a write later would fail with "database is locked" without waiting. The threads of
+        this process queue up before it, because SQLite itself waits by sleeping longer and
+        longer. On PostgreSQL writers work side by side: what a decision depends on is locked by
+        whoever decides, jobs before files before clones, so that nobody waits in a circle.
+
+        Raises:
+            Collision: Somebody else changed or made the same thing at the same moment.
         """
-        with self._own_turn(), Session(self.engine, expire_on_commit=False) as session:
-            if self.is_sqlite:
-                session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
-            yield session
-            session.commit()
+        try:
+            with self._own_turn(), Session(self.engine, expire_on_commit=False) as session:
+                if self.is_sqlite:
+                    session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+                yield session
+                session.commit()
+        except DBAPIError as error:
+            if isinstance(error, IntegrityError) or collided(error):
+                raise Collision(COLLIDED) from error
+            raise
 
     @contextmanager
     def _own_turn(self) -> Iterator[None]:
@@ -95,16 +128,68 @@ class Database:
         finally:
             self._writing.release()
 
+    def take_turn(self, session: Session, name: str) -> None:
+        """Wait until no other transaction has the turn `name`, and have it until the end.
+
+        For what has no row to lock, because it is about to be made. SQLite's one writer has
+        every turn.
+        """
+        if not self.is_sqlite:
+            take_turn(session.connection(), name)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Yield whether nobody else does `name` now; until the end no other process begins it.
+
+        For work of several transactions. Processes on SQLite know nothing of each other.
+        """
+        if self.is_sqlite:
+            yield True
+            return
+        with alone(self.engine, name) as is_alone:
+            yield is_alone
+
+    def insert_rows(
+        self, session: Session, table: type[SQLModel], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Add many rows as fast as the engine takes them.
+
+        Args:
+            session: Of the caller.
+            table: Where they go.
+            rows: Values by column, the same columns in each; none is filled in.
+        """
+        if not rows:
+            return
+        if self.is_sqlite:
+            session.execute(insert(table), rows)
+        else:
+            copy_rows(session.connection(), str(table.__tablename__), rows)
+
+    def size(self, session: Session) -> int:
+        """Return how many bytes the database takes."""
+        if self.path is None:
+            return database_size(session.connection())
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(one.stat().st_size for one in files if one.is_file())
+
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema to `revision`, which may also lie below the present one."""
+        """Bring the schema to `revision`, which may also lie below the present one.
+
+        Raises:
+            StudioError: The PostgreSQL server lacks pgvector.
+        """
         config = alembic_config(self.url)
         with self.engine.begin() as connection:
+            if not self.is_sqlite:
+                prepare_to_migrate(connection)
             config.attributes["connection"] = connection
             going_down = revision == "base" or revision.startswith("-")
             (command.downgrade if going_down else command.upgrade)(config, revision)
 
     def dispose(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection; one that a thread still uses closes when it is done."""
+        event.listen(self.engine, "checkin", lambda _connection, record: record.invalidate())
         self.engine.dispose()
 
 
@@ -116,10 +201,8 @@ def alembic_config(url: str) -> Config:
     return config
 
 
-def _sqlite_engine(url: str) -> Engine:
-    path = url.removeprefix("sqlite:///")
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+def _sqlite_engine(url: URL) -> Engine:
+    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
         connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},

@@ -7,7 +7,8 @@ StudioError
 ├── NotSignedIn 401
 ├── NotFound 404                absent and forbidden look alike
 ├── Conflict 409
-│   └── AlreadyThere 409        the same content is in this clone
+│   ├── AlreadyThere 409        the same content is in this clone
+│   └── Collision 409           two changes came at the same moment
 ├── TooManyRequests 429
 ├── DocumentError 422           a document that cannot become knowledge (see its `code`)
 ├── BackupError 422             a backup that cannot be made or restored
@@ -104,6 +105,13 @@ class AlreadyThere(Conflict):
     def __init__(self, detail: str, *, existing_id: str) -> None:
         super().__init__(detail)
         self.existing_id = existing_id
+
+
+class Collision(Conflict):
+    """Two changes came at the same moment, and this is the one that was not made."""
+
+    retryable = True
+    code = "collision"
 
 
 class TooManyRequests(StudioError):

@@ -127,13 +127,26 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("database_address")
+    @classmethod
+    def _usable_database(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what is no address of a database, with a sentence that does not repeat it."""
+        if value is not None:
+            # Needs SQLAlchemy, which takes its time to import, and most studios have no address.
+            from clone_studio.database_url import database_url
+
+            database_url(value.get_secret_value())
+        return value
+
     @field_validator("workers")
     @classmethod
     def _several_share_stores(cls, value: int, info: ValidationInfo) -> int:
         if value == 1:
             return value
+        from clone_studio.database_url import is_postgres
+
         database = info.data.get("database_address")
-        is_shared = database is not None and database.get_secret_value().startswith("postgres")
+        is_shared = database is not None and is_postgres(database.get_secret_value())
         if not is_shared or info.data.get("redis_url") is None:
             raise ValueError(
                 "several web processes share what they know by PostgreSQL and Redis; "

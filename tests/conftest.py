@@ -19,10 +19,13 @@ from clone_studio.services.events import MemoryEventBus
 from clone_studio.services.guide import GuideService
 from clone_studio.services.passwords import Passwords
 from clone_studio.settings import Settings
+from tests.postgres import PostgresServer
 from tests.servers.redis_server import RedisProcess
 
 OWNER_EMAIL = "ada@example.org"
 OWNER_PASSWORD = "correct horse battery"
+# Folders whose tests run on SQLite and on PostgreSQL.
+ON_BOTH_ENGINES = frozenset({"tests.services", "tests.contract"})
 # The settings that the studio reads from its environment begin so.
 VARIABLES = (
     "STUDIO_",
@@ -68,15 +71,48 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a database on both engines, in the folders where the engine matters."""
+    folder = metafunc.module.__name__.rpartition(".")[0]
+    if "engine_name" in metafunc.fixturenames and folder in ON_BOTH_ENGINES:
+        only = metafunc.definition.get_closest_marker("engines")
+        metafunc.parametrize("engine_name", only.args if only else ("sqlite", "postgres"))
+
+
 @pytest.fixture
-def settings(tmp_path: Path, migrated_database: Path) -> Settings:
+def engine_name() -> str:
+    """Which database engine a test runs on."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started when the first test asks for it."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database_address(engine_name: str, request: pytest.FixtureRequest) -> str | None:
+    """The address of an empty database on PostgreSQL; None for SQLite's usual file."""
+    if engine_name == "sqlite":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.empty_database()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_database: Path, database_address: str | None) -> Settings:
     """Settings of a studio in an empty data folder, with no key."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    shutil.copy(migrated_database, data_dir / "studio.db")
+    if database_address is None:
+        shutil.copy(migrated_database, data_dir / "studio.db")
     return Settings(
         _env_file=None,
         data_dir=data_dir,
+        database_address=database_address,
         owner_email=OWNER_EMAIL,
         owner_password=OWNER_PASSWORD,
     )

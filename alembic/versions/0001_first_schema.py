@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from clone_studio.vector_column import FloatVector
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -293,7 +295,7 @@ def upgrade() -> None:
         sa.Column("chunk_id", sa.String(), nullable=False),
         sa.Column("model", sa.String(length=120), nullable=False),
         sa.Column("window", sa.Integer(), nullable=False),
-        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", FloatVector(), nullable=False),
         sa.ForeignKeyConstraint(
             ["chunk_id"], ["chunks.id"], name=op.f("fk_chunk_vectors_chunk_id"), ondelete="CASCADE"
         ),

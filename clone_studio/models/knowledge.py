@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from clone_studio.models.base import json_column, key, moment
+from clone_studio.vector_column import FloatVector
 
 
 class StoredFile(SQLModel, table=True):
@@ -100,7 +101,7 @@ class ChunkVector(SQLModel, table=True):
     chunk_id: str = Field(foreign_key="chunks.id", ondelete="CASCADE")
     model: str = Field(max_length=120)
     window: int
-    vector: bytes = Field(sa_type=LargeBinary)
+    vector: bytes = Field(sa_type=FloatVector)
 
 
 class RemoteVector(SQLModel, table=True):

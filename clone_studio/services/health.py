@@ -1,6 +1,7 @@
 """How the studio and its parts are, and what to do about it."""
 
 import asyncio
+import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,8 @@ from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services import workload
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.settings import MEBIBYTE
+
+logger = logging.getLogger(__name__)
 
 Status = Literal["ok", "degraded", "down"]
 LOW_DISK = 500 * MEBIBYTE
@@ -118,7 +121,8 @@ class HealthService:
         try:
             facts = workload.read(self._database)
         except SQLAlchemyError:
-            return (_lost_database(), disk(self._stored.given.data_dir))
+            logger.warning("The database does not answer", exc_info=True)
+            return (_lost_database(self._database), disk(self._stored.given.data_dir))
         return (
             Part("database", "ok", _database_words(facts)),
             _search(facts),
@@ -259,7 +263,15 @@ def disk(folder: Path) -> Part:
     return Part("disk", "ok", gigabytes)
 
 
-def _lost_database() -> Part:
+def _lost_database(database: Database) -> Part:
+    if not database.is_sqlite:
+        return Part(
+            "database",
+            "down",
+            "The PostgreSQL server does not answer, or does not let the studio in.",
+            "Check that the server runs and that DATABASE_URL is right: its host, name, user and "
+            "password. The studio's log has what the server said.",
+        )
     return Part(
         "database",
         "down",
@@ -270,7 +282,7 @@ def _lost_database() -> Part:
 
 def _database_words(facts: workload.Workload) -> str:
     size = f", {facts.bytes / MEBIBYTE:,.1f} MB" if facts.bytes else ""
-    return f"The database answers: schema {facts.schema}{size}."
+    return f"The database answers: {facts.engine}, schema {facts.schema}{size}."
 
 
 def _search(facts: workload.Workload) -> Part:

@@ -73,7 +73,7 @@ class Migrator:
             old.unlink(missing_ok=True)
 
     def _copied(self) -> Path:
-        file = schema.sqlite_path(self._database)
+        file = self._database.path
         if file is None:
             target = self._backups.place(PREFIX)
             return self._backups.make(target, Contents(documents=False, key=False)).path

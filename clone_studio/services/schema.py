@@ -1,22 +1,20 @@
 """The schema's revision: which one a database has, which ones this program knows, moving it."""
 
 import fcntl
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, func, inspect, select, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SAWarning
-from sqlalchemy.types import NullType
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 import clone_studio.models  # noqa: F401  (registers the tables)
 from clone_studio.db import Database, alembic_config
+from clone_studio.postgres import prepare_to_migrate, unhurried
 
 REVISION_TABLE = "alembic_version"
 # Signing in again makes these anew; what else there is, is somebody's work.
@@ -47,6 +45,8 @@ def current(connection: Connection) -> str | None:
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the schema up to `revision` within the transaction of `connection`."""
+    if connection.dialect.name == "postgresql":
+        prepare_to_migrate(connection)
     config = alembic_config("")
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
@@ -55,8 +55,8 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 def tables(connection: Connection) -> list[Table]:
     """Return the tables that hold what the studio keeps, each after those it refers to.
 
-    At the newest revision they are those of the models, whose column types translate between
-    engines. At another one they are read from the database itself, which then decides.
+    At the newest revision they are those of the models. At another one they are read from the
+    database itself, and only types that translate between engines are taken from the models.
     """
     if current(connection) == head():
         there = set(inspect(connection).get_table_names())
@@ -104,41 +104,34 @@ def locked(database: Database) -> Iterator[None]:
     Yields:
         None: While nobody else is inside.
     """
-    if not database.is_sqlite:
-        with database.engine.connect() as connection:
-            # Held by the session: it ends with the connection, should this process be killed.
+    if database.path is None:
+        with unhurried(database.engine) as connection:
+            # Held by the connection: it ends with it, should this process be killed.
             connection.execute(select(func.pg_advisory_lock(ADVISORY_LOCK)))
-            connection.commit()
             try:
                 yield
             finally:
                 connection.execute(select(func.pg_advisory_unlock(ADVISORY_LOCK)))
-                connection.commit()
         return
-    path = sqlite_path(database)
-    if path is None:
-        yield
-        return
-    with path.with_name(f"{path.name}.lock").open("ab") as lock:
+    with database.path.with_name(f"{database.path.name}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def sqlite_path(database: Database) -> Path | None:
-    """Return the file of a SQLite database; None for another engine, and for one in memory."""
-    name = database.url.partition("sqlite:///")[2] if database.is_sqlite else ""
-    return Path(name) if name and name != ":memory:" else None
+def take_time(connection: Connection) -> None:
+    """Let this transaction take as long as it needs, also between its statements."""
+    if connection.dialect.name == "postgresql":
+        for bound in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {bound} = 0"))
 
 
 def _reflected(connection: Connection) -> list[Table]:
     found = MetaData()
-    with warnings.catch_warnings():
-        # A type that SQLAlchemy does not know is taken from the models below.
-        warnings.simplefilter("ignore", SAWarning)
-        found.reflect(connection)
+    found.reflect(connection)
     for table in found.tables.values():
         twin = SQLModel.metadata.tables.get(table.name)
         for column in table.columns:
-            if isinstance(column.type, NullType) and twin is not None and column.name in twin.c:
-                column.type = twin.c[column.name].type
+            wanted = None if twin is None else twin.c.get(column.name)
+            if wanted is not None and isinstance(wanted.type, TypeDecorator):
+                column.type = wanted.type
     return found.sorted_tables

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
@@ -21,9 +20,9 @@ class Workload:
 
     `files` and `chunks` are those that search serves; `waiting_chunks` are in files whose
     vectors are still to be made, `unembedded_failed` counts files whose vectors could not be.
-    `bytes` is 0 where the database is not a file of this machine.
     """
 
+    engine: str
     schema: str
     bytes: int
     files: int
@@ -44,8 +43,9 @@ def read(database: Database) -> Workload:
         by_state = _embedding_states(session)
         jobs = _job_states(session)
         return Workload(
+            engine="SQLite" if database.is_sqlite else "PostgreSQL",
             schema=str(schema or "unknown"),
-            bytes=_size(database),
+            bytes=database.size(session),
             files=sum(files for files, _ in by_state.values()),
             chunks=sum(chunks for _, chunks in by_state.values()),
             waiting_chunks=sum(by_state.get(one, (0, 0))[1] for one in ("pending", "running")),
@@ -88,11 +88,3 @@ def _overdue(session: Session) -> bool:
         Job.state == "queued", col(Job.run_after) < utc_now() - STUCK_AFTER
     )
     return session.exec(query.limit(1)).first() is not None
-
-
-def _size(database: Database) -> int:
-    if not database.is_sqlite:
-        return 0
-    path = Path(database.url.removeprefix("sqlite:///"))
-    files = (path, path.with_name(f"{path.name}-wal"))
-    return sum(one.stat().st_size for one in files if one.is_file())

@@ -9,7 +9,7 @@ import pytest
 from clone_studio.bootstrap import Services
 from clone_studio.db import Database
 from clone_studio.settings import Settings
-from tests.backup_world import Open, PostgresServer, fill, postgres_running, studio_in
+from tests.backup_world import Open, fill, studio_in
 from tests.chat_world import PacedModel, World, build_world
 from tests.knowledge.shelves import Shelves, add_people, open_shelves
 
@@ -32,13 +32,6 @@ async def world(settings: Settings, model: PacedModel) -> AsyncIterator[World]:
     yield made
     await made.chat.close()
     made.services.database.dispose()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A real PostgreSQL; each test makes a database of its own on it."""
-    with postgres_running() as server:
-        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """A backup holds what a studio keeps, and brings it back on any engine, whole or not at all."""
 
 import json
+import resource
 import stat
+from pathlib import Path
+from typing import BinaryIO
 from zipfile import ZipFile
 
 import pytest
@@ -11,16 +14,16 @@ from clone_studio.bootstrap import Services
 from clone_studio.db import Database
 from clone_studio.errors import BackupError
 from clone_studio.models import IndexSegment
-from clone_studio.services import schema
+from clone_studio.providers.files.disk import DiskFileStore
+from clone_studio.services import fingerprints, schema
 from clone_studio.services.backup.archive import document_name
-from clone_studio.services.backup.making import BackupService
+from clone_studio.services.backup.making import BackupService, snapshot
 from clone_studio.services.backup.manifest import Contents
 from tests.backup_world import (
     ADDRESS,
     API_KEY,
     DOCUMENTS,
     Open,
-    PostgresServer,
     clones,
     documents_of,
     execute,
@@ -29,6 +32,7 @@ from tests.backup_world import (
     studio_in,
     sums_of,
 )
+from tests.postgres import PostgresServer
 
 
 def test_an_empty_machine_gets_the_same_studio(full: Services, opened: Open, tmp_path) -> None:
@@ -53,7 +57,7 @@ def test_there_and_back_between_engines(
     full: Services, opened: Open, tmp_path, postgres: PostgresServer
 ) -> None:
     before = {name: every_row(full, name) for name in kept_tables(full)}
-    moved = opened("moved", postgres.new_database())
+    moved = opened("moved", postgres.bare_database())
     moved.restorer.restore(full.backups.make(tmp_path / "there.zip").path)
     assert clones(moved) == clones(full)
     assert documents_of(moved) == DOCUMENTS
@@ -183,7 +187,7 @@ def test_a_studio_that_runs_is_not_replaced(
     full: Services, opened: Open, tmp_path, postgres: PostgresServer
 ) -> None:
     made = full.backups.make(tmp_path / "b.zip")
-    for name, url in (("lite", None), ("post", postgres.new_database())):
+    for name, url in (("lite", None), ("post", postgres.bare_database())):
         target = migrated(opened(name, url))
         running = Database(target.settings.database_url)
         with running.read() as session:
@@ -207,7 +211,7 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     full.migrator.run()
     sums = clones(full)
     assert len(sums) == 2
-    for name, url in (("lite", None), ("post", postgres.new_database())):
+    for name, url in (("lite", None), ("post", postgres.bare_database())):
         target = opened(name, url)
         done = target.restorer.restore(made.path)
         assert not done.compared
@@ -239,6 +243,17 @@ def test_a_backup_never_replaces_a_file(full: Services, tmp_path) -> None:
     assert (tmp_path / "there.zip").read_bytes() == b"mine"
 
 
+def test_a_disk_that_is_full_half_way(full: Services, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(BackupError, match="could not be written"):
+            full.backups.make(tmp_path / "safe" / "b.zip")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "safe").iterdir()) == []
+
+
 def test_nothing_is_left_where_nothing_can_be_written(full: Services, tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackupError, match="could not be written"):
@@ -248,26 +263,31 @@ def test_nothing_is_left_where_nothing_can_be_written(full: Services, tmp_path) 
     assert not (tmp_path / "b.zip").exists()
 
 
-def test_a_backup_is_of_one_moment(full: Services, opened: Open, tmp_path) -> None:
-    """What is written while a backup is made is not in it, nor half of it."""
-    before = clones(full)
-    target = tmp_path / "b.zip"
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_backup_is_of_one_moment(
+    full: Services, opened: Open, tmp_path: Path, postgres: PostgresServer, engine: str
+) -> None:
+    studio = full
+    if engine == "postgresql":
+        studio = opened("post", postgres.bare_database())
+        studio.restorer.restore(full.backups.make(tmp_path / "b.zip").path)
+    before = clones(studio)
+    with snapshot(studio.database) as connection:
+        assert connection.execute(text("SELECT count(*) FROM users")).scalar() == 1
+        execute(studio, "UPDATE messages SET content = content || ' And then?'")
+        assert fingerprints.take(connection) == before != clones(studio)
 
-    class Busy:
-        """A store in which, while a document is read, somebody goes on working."""
 
-        def open(self, key: str) -> object:
-            execute(full, "UPDATE messages SET content = content || ' And then?'")
-            return full.store.open(key)
+def test_a_document_that_goes_while_the_backup_is_made(full: Services, tmp_path: Path) -> None:
+    class Going(DiskFileStore):
+        """A store in which somebody deletes what is asked for."""
 
-    busy = BackupService(
-        full.database,
-        store=Busy(),  # type: ignore[arg-type]
-        settings=full.settings,
-        audit=full.audit,
-    )
-    made = busy.make(target)
-    assert made.clones == before != clones(full)
-    other = opened("other")
-    other.restorer.restore(target)
-    assert clones(other) == before
+        def open(self, storage_key: str) -> BinaryIO:
+            full.store.delete(storage_key)
+            return super().open(storage_key)
+
+    going = Going(full.settings.data_dir / "files")
+    service = BackupService(full.database, store=going, settings=full.settings, audit=full.audit)
+    made = service.make(tmp_path / "b.zip")
+    assert made.documents == 0
+    assert "2 documents are not on the disk" in made.problems[0]

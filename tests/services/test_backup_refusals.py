@@ -14,7 +14,8 @@ from clone_studio.bootstrap import Services
 from clone_studio.errors import BackupError
 from clone_studio.services import schema
 from clone_studio.services.backup import archive
-from tests.backup_world import Open, PostgresServer, execute
+from tests.backup_world import Open, execute
+from tests.postgres import PostgresServer
 
 
 def test_a_backup_of_a_newer_schema_is_refused(full: Services, opened: Open, tmp_path) -> None:
@@ -165,4 +166,4 @@ def test_rows_that_the_database_refuses_leave_nothing(
         raw.execute("UPDATE messages SET thread_id = 'nowhere' WHERE id = 'answer'")
     made = full.backups.make(tmp_path / "b.zip").path
     assert_refused(opened("other"), made, "refused")
-    assert_refused(opened("post", postgres.new_database()), made, "refused")
+    assert_refused(opened("post", postgres.bare_database()), made, "refused")

@@ -26,7 +26,8 @@ from clone_studio.services.checks.finding import Finding, worst
 from clone_studio.services.checks.installation import packages
 from clone_studio.services.checks.port import port
 from clone_studio.settings import PROJECT_ROOT, Settings
-from tests.backup_world import PostgresServer, fill, go_down, migrated, studio_in, sums_of
+from tests.backup_world import fill, go_down, migrated, studio_in, sums_of
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -286,10 +287,10 @@ def test_a_database_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_postgresql_has_pgvector_or_not(tmp_path: Path, postgres: PostgresServer) -> None:
-    studio = migrated(studio_in(tmp_path / "data", postgres.new_database()))
+    studio = migrated(studio_in(tmp_path / "data", postgres.bare_database()))
     with studio.database.write() as session:
         session.connection().execute(text("DROP EXTENSION IF EXISTS vector CASCADE"))
-    assert database.integrity(studio.database).level == "warning"
+    assert database.integrity(studio.database).level == "fault"
     with studio.database.write() as session:
         session.connection().execute(text("CREATE EXTENSION vector"))
     assert database.integrity(studio.database).level == "ok"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clone_studio.bootstrap import Services
-from clone_studio.db import utc_now
+from clone_studio.db import Database, utc_now
 from clone_studio.errors import ModelMissing, ProviderDown
 from clone_studio.models import Job, Persona, StoredFile, User
 from clone_studio.providers.cache.protocol import Cache
@@ -265,6 +265,27 @@ async def test_a_refused_key_is_said_without_the_key(
     await model.close()
 
 
+async def test_a_server_that_does_not_answer_is_named_without_its_password(
+    studio: Services, llm: Asked
+) -> None:
+    lost = Database("postgres://studio:hidden@127.0.0.1:9/studio")
+    health = await HealthService(
+        studio.stored,
+        lost,
+        cache=studio.cache,
+        llm=llm,
+        embedder=Meaning(),
+        speech_engine=NoSpeech(),
+        clock=Clock(),
+    ).report()
+    found = part(health, "database")
+    assert (health.status, found.status) == ("down", "down")
+    assert "PostgreSQL" in found.detail
+    assert "DATABASE_URL" in found.fix
+    assert "hidden" not in str(health)
+
+
+@pytest.mark.engines("sqlite")
 async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm: Asked) -> None:
     gone = studio.settings.model_copy(update={"data_dir": tmp_path / "gone"})
     stored = StoredSettings(studio.database, gone, audit=AuditService(studio.database))

@@ -32,7 +32,7 @@ def url(request: pytest.FixtureRequest) -> str | None:
     """Where the rows are: None for the data folder."""
     if request.param == "sqlite":
         return None
-    return request.getfixturevalue("postgres").new_database()
+    return request.getfixturevalue("postgres").bare_database()
 
 
 @pytest.fixture

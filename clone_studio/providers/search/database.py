@@ -9,6 +9,7 @@ from clone_studio.db import Database
 from clone_studio.models import IndexSegment
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.keyword import KeywordIndex
+from clone_studio.providers.search.pgvector import PgvectorStore
 from clone_studio.providers.search.protocol import Hit, TermCounts, VectorStore
 from clone_studio.providers.search.segment import Segment
 from clone_studio.providers.search.vectors import VectorIndex
@@ -26,7 +27,7 @@ class DatabaseSearchIndex:
 
     def __init__(self, database: Database, vectors: VectorStore | None = None) -> None:
         self._keyword = KeywordIndex(database)
-        self._vectors: VectorStore = vectors or VectorIndex(database)
+        self._vectors: VectorStore = vectors or _own_store(database)
 
     def add(self, session: Session, persona_id: str, file_id: str, segment: Segment) -> None:
         """Add the chunks of a file that `segment` describes to the keyword index."""
@@ -86,6 +87,18 @@ class DatabaseSearchIndex:
         """Return the best `limit` enabled chunks by cosine of their best window, best first."""
         return self._vectors.search(persona_id, model, query, limit)
 
+    def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
+        """Say whether a clone needs `tend`; without a model, one that ends."""
+        return self._vectors.wants_tending(session, persona_id, model)
+
+    def tend(self) -> None:
+        """Make search quick where there is much, in a job of its own; may take minutes."""
+        self._vectors.tend()
+
     def counts(self, persona_id: str, terms: Sequence[str]) -> TermCounts:
         """Return how common each of `terms` is among the chunks that `keyword` searches."""
         return self._keyword.counts(persona_id, terms)
+
+
+def _own_store(database: Database) -> VectorStore:
+    return VectorIndex(database) if database.is_sqlite else PgvectorStore(database)

@@ -18,7 +18,8 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, insert, text
+from sqlalchemy import bindparam, text
+from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from clone_studio.db import Database
@@ -42,11 +43,16 @@ _POSTINGS = text(
     "SELECT p.segment_id, p.term, p.chunks FROM index_postings p WHERE p.term IN :terms"
     " AND p.segment_id IN (SELECT id FROM index_segments WHERE persona_id = :persona)"
 ).bindparams(bindparam("terms", expanding=True))
-# Lists go in as one JSON value: binding a hundred values takes longer than reading the rows.
+# Lists go in as one value: binding a hundred takes longer than reading the rows.
 # CROSS JOIN keeps SQLite from reading all chunks first.
-_CHUNKS = text(
+_SQLITE_CHUNKS = text(
     "SELECT c.file_id, c.position, c.id FROM json_each(:spots) s CROSS JOIN chunks c"
     " ON c.file_id = json_extract(s.value, '$[0]') AND c.position = json_extract(s.value, '$[1]')"
+)
+_POSTGRES_CHUNKS = text(
+    "SELECT c.file_id, c.position, c.id FROM chunks c"
+    " JOIN unnest(CAST(:files AS varchar[]), CAST(:positions AS integer[])) AS s(file, position)"
+    " ON c.file_id = s.file AND c.position = s.position"
 )
 _DISABLED = text(
     "SELECT file_id, position FROM chunks WHERE persona_id = :persona AND enabled = false"
@@ -105,8 +111,7 @@ class KeywordIndex:
             {"segment_id": row.id, "term": term, "chunks": chunks}
             for term, chunks in sorted(segment.postings.items())
         ]
-        if rows:
-            session.execute(insert(IndexPosting), rows)
+        self._database.insert_rows(session, IndexPosting, rows)
 
     def search(self, persona_id: str, terms: Sequence[str], limit: int) -> list[Hit]:
         """Return the best `limit` chunks by BM25, best first."""
@@ -203,10 +208,19 @@ def _best(
     # Equal scores keep the order of the documents, so that a search repeats exactly.
     top = top[np.lexsort((top, -scores[top]))]
     spots = [layout.chunk_at(place) for place in top.tolist()]
-    rows = connection.execute(_CHUNKS, {"spots": json.dumps(spots)}).all()
-    ids = {(file_id, position): chunk_id for file_id, position, chunk_id in rows}
+    ids = _ids_of(connection, spots)
     return [
         Hit(ids[spot], float(scores[place]))
         for spot, place in zip(spots, top, strict=True)
         if spot in ids
     ]
+
+
+def _ids_of(connection: Connection, spots: list[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """Return the ids of the chunks that stand at `(file_id, position)`."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(_SQLITE_CHUNKS, {"spots": json.dumps(spots)})
+    else:
+        files, positions = [spot[0] for spot in spots], [spot[1] for spot in spots]
+        rows = connection.execute(_POSTGRES_CHUNKS, {"files": files, "positions": positions})
+    return {(file_id, position): chunk_id for file_id, position, chunk_id in rows}

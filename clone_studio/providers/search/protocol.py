@@ -87,6 +87,18 @@ class VectorStore(Protocol):
         """Return the ids of the files of which some chunk has no vectors."""
         ...
 
+    def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
+        """Say whether a clone needs `tend`; without a model, one that ends."""
+        ...
+
+    def tend(self) -> None:
+        """Make search quick where there is much, and tidy up; may take minutes.
+
+        Raises:
+            ProviderError: Not now; it is to be tried again.
+        """
+        ...
+
 
 class SearchIndex(Protocol):
     """Keyword and vector search over the chunks of one persona at a time.
@@ -154,6 +166,18 @@ class SearchIndex(Protocol):
 
         Raises:
             ProviderError: The service that keeps the vectors does not answer.
+        """
+        ...
+
+    def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
+        """Say whether a clone needs `tend`; without a model, one that ends."""
+        ...
+
+    def tend(self) -> None:
+        """Make search quick where there is much, in a job of its own; may take minutes.
+
+        Raises:
+            ProviderError: Not now; it is to be tried again.
         """
         ...
 

@@ -140,6 +140,13 @@ class VectorIndex:
         """Return the ids of the files of which some chunk has no vectors."""
         return files_lacking(session, ChunkVector, model)
 
+    def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
+        """Say no: what is in memory follows the rows at each search."""
+        return False
+
+    def tend(self) -> None:
+        """Do nothing."""
+
     def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
         """Return the best `limit` chunks by the cosine of their best window, best first."""
         if limit < 1:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, LargeZipFile, ZipFile, ZipInfo
 
 from clone_studio.errors import BackupError
@@ -65,8 +65,17 @@ class ArchiveWriter:
         self.members[name] = Member(size=size, sha256=digest.hexdigest())
         return self.members[name]
 
-    def close(self, described: Manifest) -> None:
-        """Write the manifest and end the archive."""
+    def __enter__(self) -> Self:
+        """Return this writer; at the end of the block nothing more is written."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # One that was not described is thrown away: what ending it says is of no use.
+        with suppress(OSError, ValueError):
+            self._zip.close()
+
+    def describe(self, described: Manifest) -> None:
+        """Write the manifest, which makes the archive whole."""
         self._zip.writestr(MANIFEST, described.written())
         self._zip.close()
 

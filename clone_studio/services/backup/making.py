@@ -80,19 +80,19 @@ class BackupService:
             BackupError: There is nothing to back up, the file is there already, or it cannot
                 be written.
         """
-        with _snapshot(self._database) as connection:
-            revision = schema.current(connection)
-            if revision is None:
-                raise BackupError("There is nothing to back up: the studio was never started.")
-            with archive.new_file(target) as stream:
-                making = _Making(ArchiveWriter(stream), connection, self._store)
-                making.tables(contents)
-                if contents.documents:
-                    making.documents()
-                secrets = self._secrets(making, contents)
-                making.close(revision, self._database.engine.dialect.name, secrets, contents)
-        is_newest = revision == schema.head()
-        if is_newest:
+        with archive.new_file(target) as stream, ArchiveWriter(stream) as writer:
+            making = _Making(writer, self._store)
+            with snapshot(self._database) as connection:
+                revision = schema.current(connection)
+                if revision is None:
+                    raise BackupError("There is nothing to back up: the studio was never started.")
+                making.take_rows(connection, revision, contents)
+            # Documents never change, and may take long: no transaction waits for them.
+            if contents.documents:
+                making.documents()
+            secrets = self._secrets(making, contents)
+            making.close(revision, self._database.engine.dialect.name, secrets, contents)
+        if revision == schema.head():
             self._audit.note(MADE, user_id=None, subject=target.name)
         return Made(
             path=target,
@@ -116,9 +116,8 @@ class BackupService:
 class _Making:
     """One backup on its way."""
 
-    def __init__(self, writer: ArchiveWriter, connection: Connection, store: FileStore) -> None:
+    def __init__(self, writer: ArchiveWriter, store: FileStore) -> None:
         self.writer = writer
-        self._connection = connection
         self._store = store
         self._kept: dict[str, TableRows] = {}
         self._keys: list[tuple[str, str]] = []
@@ -126,21 +125,23 @@ class _Making:
         self.problems: list[str] = []
         self.stored = self._missing = 0
 
-    def tables(self, contents: Contents) -> None:
-        """Write the rows of every table, and remember which documents there are."""
-        for table in schema.tables(self._connection):
+    def take_rows(self, connection: Connection, revision: str, contents: Contents) -> None:
+        """Write the rows of every table, and remember the clones and which documents there are."""
+        for table in schema.tables(connection):
             if table.name in schema.PASSING_TABLES:
                 continue
             where = None if contents.secrets else _unsealed(table)
-            lines = _Counted(rows.lines(self._connection, table, where))
+            lines = _Counted(rows.lines(connection, table, where))
             self.writer.add(table_name(table.name), lines)
             columns = tuple(rows.kept_columns(table))
             self._kept[table.name] = TableRows(columns=columns, rows=lines.count)
             if table.name == "files":
-                found = self._connection.execute(
+                found = connection.execute(
                     table.select().with_only_columns(table.c.storage_key, table.c.sha256)
                 )
                 self._keys = [(str(key), str(digest)) for key, digest in found]
+        if revision == schema.head():
+            self.clones = fingerprints.take(connection)
 
     def documents(self) -> None:
         """Write every stored document that is still there."""
@@ -165,11 +166,8 @@ class _Making:
             )
 
     def close(self, revision: str, engine: str, secrets: Secrets, contents: Contents) -> None:
-        """Take the fingerprints and end the file."""
-        is_newest = revision == schema.head()
-        if is_newest:
-            self.clones = fingerprints.take(self._connection)
-        self.writer.close(
+        """Describe what was written and end the file."""
+        self.writer.describe(
             Manifest(
                 format=FORMAT,
                 program=__version__,
@@ -179,7 +177,7 @@ class _Making:
                 secrets=secrets,
                 has_documents=contents.documents,
                 missing=self._missing,
-                definition=fingerprints.DEFINITION if is_newest else 0,
+                definition=fingerprints.DEFINITION if revision == schema.head() else 0,
                 clones=clones_of(self.clones),
                 tables=self._kept,
                 members=self.writer.members,
@@ -188,12 +186,13 @@ class _Making:
 
 
 @contextmanager
-def _snapshot(database: Database) -> Iterator[Connection]:
+def snapshot(database: Database) -> Iterator[Connection]:
     """Open one read transaction: everything in it is of the same moment."""
     options: dict[str, Any] = {}
     if not database.is_sqlite:
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with database.engine.connect().execution_options(**options) as connection, connection.begin():
+        schema.take_time(connection)
         yield connection
 
 

@@ -161,6 +161,7 @@ def _fill(
         The sum of each clone, and the keys of all documents that have a row.
     """
     described = backup.manifest
+    schema.take_time(connection)
     try:
         schema.clear(connection)
         schema.upgrade(connection, described.revision)
@@ -223,7 +224,7 @@ def _require_alone(database: Database) -> None:
 
 
 def _is_open_sqlite(database: Database) -> bool:
-    path = schema.sqlite_path(database)
+    path = database.path
     if path is None or not path.exists():
         return False
     with closing(sqlite3.connect(path, timeout=0)) as connection:

@@ -12,7 +12,7 @@ NAME = "database"
 
 def obstacle(database: Database) -> Finding | None:
     """Return why what is in the database cannot be looked at; None when it can."""
-    path = schema.sqlite_path(database)
+    path = database.path
     if path is not None and not path.exists():
         return Finding(NAME, "ok", "There is none yet; ./studio up makes it.")
     try:
@@ -76,7 +76,7 @@ def _pgvector(database: Database) -> Finding:
     if found is None:
         return Finding(
             name,
-            "warning",
+            "fault",
             "PostgreSQL has no pgvector in this database.",
             "Let its administrator run: CREATE EXTENSION vector",
         )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, text
 from sqlmodel import Session
 
 from clone_studio.db import Database, UtcDateTime, utc_now
@@ -233,7 +233,7 @@ _PASSAGES = text(
     " FROM chunks c JOIN files f ON f.id = c.file_id"
     " JOIN pages p ON p.file_id = c.file_id AND p.number = c.page"
     " WHERE c.id IN :ids"
-).bindparams(bindparam("ids", expanding=True))
+).bindparams(bindparam("ids", expanding=True, type_=String))
 
 _ARRIVING = text(
     "SELECT 1 FROM files WHERE persona_id = :persona AND state = 'processing'"
@@ -241,7 +241,7 @@ _ARRIVING = text(
 ).bindparams(bindparam("since", type_=UtcDateTime))
 _NOT_EMBEDDED = text("SELECT id FROM files WHERE persona_id = :persona AND embedding <> 'done'")
 _CHUNKS_OF = text("SELECT id FROM chunks WHERE id IN :ids AND file_id IN :files").bindparams(
-    bindparam("ids", expanding=True), bindparam("files", expanding=True)
+    bindparam("ids", expanding=True, type_=String), bindparam("files", expanding=True, type_=String)
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, update
 from sqlmodel import Session, col
 
 from clone_studio.db import Database, utc_now
@@ -89,9 +89,8 @@ class Shelf:
                     }
                 )
                 position += 1
-        session.execute(insert(DocumentPage), pages)
-        if chunks:
-            session.execute(insert(Chunk), chunks)
+        self._database.insert_rows(session, DocumentPage, pages)
+        self._database.insert_rows(session, Chunk, chunks)
         return position
 
     def publish(self, file: StoredFile) -> None:
