@@ -11,6 +11,7 @@ from clone_studio.services.backup.making import Made
 from clone_studio.services.backup.manifest import Contents, Secrets
 from clone_studio.services.backup.restoring import Restored
 from clone_studio.settings import MEBIBYTE, settings_or_exit
+from clone_studio.upkeep import backups, restorer
 
 _SECRETS: dict[Secrets, str] = {
     "with key": (
@@ -58,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(studio: Services, options: argparse.Namespace) -> str:
-    target = options.file or studio.backups.place()
+    target = options.file or backups(studio).place()
     return _told(
-        studio.backups.make(target.absolute(), Contents(secrets=not options.without_secrets))
+        backups(studio).make(target.absolute(), Contents(secrets=not options.without_secrets))
     )
 
 
@@ -76,7 +77,7 @@ def _told(made: Made) -> str:
 
 
 def _restore(studio: Services, options: argparse.Namespace) -> str:
-    done = studio.restorer.restore(options.file.absolute(), replace=options.replace)
+    done = restorer(studio).restore(options.file.absolute(), replace=options.replace)
     return _told_restored(done)
 
 

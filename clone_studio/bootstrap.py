@@ -30,8 +30,6 @@ from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
 from clone_studio.services.audit import AuditService
 from clone_studio.services.auth import AuthService
-from clone_studio.services.backup.making import BackupService
-from clone_studio.services.backup.restoring import RestoreService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.connections import Connections
 from clone_studio.services.conversations import ConversationService
@@ -43,7 +41,6 @@ from clone_studio.services.installing import ModelInstaller
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
-from clone_studio.services.migrating import Migrator
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
@@ -100,9 +97,6 @@ class Services:
     health: HealthService
     local_models: LocalModels
     installer: ModelInstaller
-    backups: BackupService
-    restorer: RestoreService
-    migrator: Migrator
 
 
 class _Build:
@@ -203,22 +197,6 @@ class _Build:
     @cached_property
     def store(self) -> FileStore:
         return DiskFileStore(self.settings.data_dir / "files")
-
-    @cached_property
-    def backups(self) -> BackupService:
-        return BackupService(
-            self.database, store=self.store, settings=self.settings, audit=self.audit
-        )
-
-    @cached_property
-    def restorer(self) -> RestoreService:
-        return RestoreService(
-            self.database, store=self.store, settings=self.settings, backups=self.backups
-        )
-
-    @cached_property
-    def migrator(self) -> Migrator:
-        return Migrator(self.database, backups=self.backups, data_dir=self.settings.data_dir)
 
     @cached_property
     def audit(self) -> AuditService:

@@ -60,11 +60,12 @@ def _migrate() -> None:
     from clone_studio.bootstrap import services
     from clone_studio.errors import StudioError
     from clone_studio.logs import set_up
+    from clone_studio.upkeep import migrator
 
     studio = services()
     set_up(studio.settings.log_level, studio.stored.secrets)
     try:
-        studio.migrator.run()
+        migrator(studio).run()
     except StudioError as error:
         # The log may go to a file, and this is for the person at the terminal.
         sys.stdout.write(f"studio: {error.detail}\n")

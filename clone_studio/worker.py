@@ -12,6 +12,7 @@ from clone_studio.errors import StudioError
 from clone_studio.logs import set_up
 from clone_studio.services.connections import LOOK_SECONDS
 from clone_studio.services.job_runner import IDLE_SECONDS, JobRunner
+from clone_studio.upkeep import migrator
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def main() -> None:
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: ended.set())
     try:
-        studio.migrator.run()
+        migrator(studio).run()
     except StudioError as error:
         raise SystemExit(f"studio: {error.detail}") from None
     worker = Worker(studio, ingesters=max(1, studio.settings.ingest_workers))

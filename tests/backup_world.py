@@ -36,6 +36,7 @@ from clone_studio.services import fingerprints
 from clone_studio.services.fingerprints import Fingerprint
 from clone_studio.services.sealing import seal
 from clone_studio.settings import Settings
+from clone_studio.upkeep import migrator
 
 Open = Callable[..., Services]
 MOMENT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -52,7 +53,7 @@ def studio_in(data_dir: Path, url: str | None = None, **values: object) -> Servi
 
 def migrated(studio: Services) -> Services:
     """Make the schema."""
-    studio.migrator.run()
+    migrator(studio).run()
     return studio
 
 

@@ -28,7 +28,9 @@ COMMANDS = {
     "models": "list, install or verify the local models",
 }
 
-TAKE_ARGUMENTS = {"test", "bench", "screenshots", "models", "backup", "restore", "doctor"}
+TAKE_ARGUMENTS = frozenset(
+    {"test", "bench", "screenshots", "models", "backup", "restore", "doctor"}
+)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from clone_studio.services import fingerprints, schema
 from clone_studio.services.backup.archive import document_name
 from clone_studio.services.backup.making import BackupService, snapshot
 from clone_studio.services.backup.manifest import Contents
+from clone_studio.upkeep import backups, migrator, restorer
 from tests.backup_world import (
     ADDRESS,
     API_KEY,
@@ -36,9 +37,9 @@ from tests.postgres import PostgresServer
 
 
 def test_an_empty_machine_gets_the_same_studio(full: Services, opened: Open, tmp_path) -> None:
-    made = full.backups.make(tmp_path / "b.zip")
+    made = backups(full).make(tmp_path / "b.zip")
     target = opened("other")
-    done = target.restorer.restore(made.path)
+    done = restorer(target).restore(made.path)
 
     assert clones(target) == clones(full) == done.clones == made.clones
     assert len(done.clones) == 2
@@ -58,7 +59,7 @@ def test_there_and_back_between_engines(
 ) -> None:
     before = {name: every_row(full, name) for name in kept_tables(full)}
     moved = opened("moved", postgres.bare_database())
-    moved.restorer.restore(full.backups.make(tmp_path / "there.zip").path)
+    restorer(moved).restore(backups(full).make(tmp_path / "there.zip").path)
     assert clones(moved) == clones(full)
     assert documents_of(moved) == DOCUMENTS
     # A new key follows the ones that were stored with the rows.
@@ -70,7 +71,7 @@ def test_there_and_back_between_engines(
         session.delete(row)
 
     back = opened("back")
-    back.restorer.restore(moved.backups.make(tmp_path / "back.zip").path)
+    restorer(back).restore(backups(moved).make(tmp_path / "back.zip").path)
     assert clones(back) == clones(full)
     after = {name: every_row(back, name) for name in before}
     assert after.keys() == before.keys()
@@ -136,25 +137,25 @@ def test_what_the_studio_makes_for_itself_is_not_in_the_sum(full: Services) -> N
 
 
 def test_secrets_can_be_left_out(full: Services, opened: Open, tmp_path) -> None:
-    made = full.backups.make(tmp_path / "b.zip", Contents(secrets=False))
+    made = backups(full).make(tmp_path / "b.zip", Contents(secrets=False))
     assert made.secrets == "left out"
     with ZipFile(made.path) as whole:
         everything = b"".join(whole.read(name) for name in whole.namelist())
     assert (tmp_path / "full" / "secret.key").read_bytes() not in everything
     assert b"OPENAI_API_KEY" not in everything
     target = opened("other")
-    done = target.restorer.restore(made.path)
+    done = restorer(target).restore(made.path)
     assert not done.key_is_in_use
     assert target.stored.in_force().openai_api_key is None
     assert target.stored.in_force().openai_base_url == ADDRESS
 
 
 def test_a_secret_of_the_environment_stays_there(full: Services, opened: Open, tmp_path) -> None:
-    made = full.backups.make(tmp_path / "b.zip")
+    made = backups(full).make(tmp_path / "b.zip")
     target = opened("other", secret_key="x" * 40)
-    assert not target.restorer.restore(made.path).key_is_in_use
+    assert not restorer(target).restore(made.path).key_is_in_use
     assert not (tmp_path / "other" / "secret.key").exists()
-    again = target.backups.make(tmp_path / "again.zip")
+    again = backups(target).make(tmp_path / "again.zip")
     assert again.secrets == "without key"
     assert "secret.key" not in ZipFile(again.path).namelist()
 
@@ -163,22 +164,22 @@ def test_something_is_replaced_only_when_asked_and_saved_before(
     full: Services, opened: Open, tmp_path
 ) -> None:
     other = opened("other")
-    other.restorer.restore(full.backups.make(tmp_path / "b.zip").path)
+    restorer(other).restore(backups(full).make(tmp_path / "b.zip").path)
     execute(other, "UPDATE messages SET content = 'Never.' WHERE id = 'answer'")
     changed = clones(other)
     other.database.dispose()
     before = sums_of(tmp_path / "other" / "files")
     with pytest.raises(BackupError, match="--replace"):
-        other.restorer.restore(tmp_path / "b.zip")
+        restorer(other).restore(tmp_path / "b.zip")
     assert sums_of(tmp_path / "other" / "files") == before
     assert clones(other) == changed
 
-    done = other.restorer.restore(tmp_path / "b.zip", replace=True)
+    done = restorer(other).restore(tmp_path / "b.zip", replace=True)
     assert clones(other) == clones(full)
     assert len(list((tmp_path / "other" / "files").glob("??/*"))) == len(DOCUMENTS)
     assert done.saved is not None
     other.database.dispose()
-    other.restorer.restore(done.saved, replace=True)
+    restorer(other).restore(done.saved, replace=True)
     assert clones(other) == changed
     assert documents_of(other) == DOCUMENTS
 
@@ -186,7 +187,7 @@ def test_something_is_replaced_only_when_asked_and_saved_before(
 def test_a_studio_that_runs_is_not_replaced(
     full: Services, opened: Open, tmp_path, postgres: PostgresServer
 ) -> None:
-    made = full.backups.make(tmp_path / "b.zip")
+    made = backups(full).make(tmp_path / "b.zip")
     for name, url in (("lite", None), ("post", postgres.bare_database())):
         target = migrated(opened(name, url))
         running = Database(target.settings.database_url)
@@ -194,11 +195,11 @@ def test_a_studio_that_runs_is_not_replaced(
             session.connection().execute(text("SELECT 1 FROM users")).all()
             session.rollback()
             with pytest.raises(BackupError, match="in use"):
-                target.restorer.restore(made.path)
+                restorer(target).restore(made.path)
         running.dispose()
         assert clones(target) == ()
         target.database.dispose()
-        target.restorer.restore(made.path)
+        restorer(target).restore(made.path)
 
 
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(
@@ -206,14 +207,14 @@ def test_a_backup_of_an_older_schema_is_brought_up_to_date(
 ) -> None:
     oldest = schema.known()[-1]
     go_down(full, oldest)
-    made = full.backups.make(tmp_path / "old.zip")
+    made = backups(full).make(tmp_path / "old.zip")
     assert json.loads(ZipFile(made.path).read("manifest.json"))["revision"] == oldest
-    full.migrator.run()
+    migrator(full).run()
     sums = clones(full)
     assert len(sums) == 2
     for name, url in (("lite", None), ("post", postgres.bare_database())):
         target = opened(name, url)
-        done = target.restorer.restore(made.path)
+        done = restorer(target).restore(made.path)
         assert not done.compared
         assert clones(target) == sums
         assert documents_of(target) == DOCUMENTS
@@ -226,20 +227,20 @@ def test_a_document_that_is_gone_is_named_and_the_rest_saved(
     [(changed,)] = execute(full, "SELECT storage_key FROM files WHERE name = 'letters.md'")
     full.store.delete(str(gone))
     full.store.path(str(changed)).write_bytes(b"# To Jean\n")
-    made = full.backups.make(tmp_path / "b.zip")
+    made = backups(full).make(tmp_path / "b.zip")
     assert made.documents == 1
     assert "1 documents are not on the disk" in " ".join(made.problems)
     assert f"{changed} is damaged" in " ".join(made.problems)
     assert document_name(str(gone)) not in ZipFile(made.path).namelist()
     target = opened("other")
-    assert target.restorer.restore(made.path).missing == 1
+    assert restorer(target).restore(made.path).missing == 1
     assert clones(target) == clones(full)
 
 
 def test_a_backup_never_replaces_a_file(full: Services, tmp_path) -> None:
     (tmp_path / "there.zip").write_bytes(b"mine")
     with pytest.raises(BackupError, match="already"):
-        full.backups.make(tmp_path / "there.zip")
+        backups(full).make(tmp_path / "there.zip")
     assert (tmp_path / "there.zip").read_bytes() == b"mine"
 
 
@@ -248,7 +249,7 @@ def test_a_disk_that_is_full_half_way(full: Services, tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
     try:
         with pytest.raises(BackupError, match="could not be written"):
-            full.backups.make(tmp_path / "safe" / "b.zip")
+            backups(full).make(tmp_path / "safe" / "b.zip")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "safe").iterdir()) == []
@@ -257,9 +258,9 @@ def test_a_disk_that_is_full_half_way(full: Services, tmp_path: Path) -> None:
 def test_nothing_is_left_where_nothing_can_be_written(full: Services, tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackupError, match="could not be written"):
-        full.backups.make(tmp_path / "file" / "b.zip")
+        backups(full).make(tmp_path / "file" / "b.zip")
     with pytest.raises(BackupError, match="never started"):
-        studio_in(tmp_path / "fresh").backups.make(tmp_path / "b.zip")
+        backups(studio_in(tmp_path / "fresh")).make(tmp_path / "b.zip")
     assert not (tmp_path / "b.zip").exists()
 
 
@@ -270,7 +271,7 @@ def test_a_backup_is_of_one_moment(
     studio = full
     if engine == "postgresql":
         studio = opened("post", postgres.bare_database())
-        studio.restorer.restore(full.backups.make(tmp_path / "b.zip").path)
+        restorer(studio).restore(backups(full).make(tmp_path / "b.zip").path)
     before = clones(studio)
     with snapshot(studio.database) as connection:
         assert connection.execute(text("SELECT count(*) FROM users")).scalar() == 1

@@ -14,6 +14,7 @@ from clone_studio.bootstrap import Services
 from clone_studio.errors import BackupError
 from clone_studio.services import schema
 from clone_studio.services.backup import archive
+from clone_studio.upkeep import backups, restorer
 from tests.backup_world import Open, execute
 from tests.postgres import PostgresServer
 
@@ -33,7 +34,7 @@ def rewritten(
     more: Callable[[ZipFile], object] = lambda whole: None,
 ) -> Path:
     """Return a backup of `studio` in which somebody has changed something."""
-    source = studio.backups.make(tmp_path / f"{os.urandom(4).hex()}.zip").path
+    source = backups(studio).make(tmp_path / f"{os.urandom(4).hex()}.zip").path
     target = source.with_suffix(".changed.zip")
     with ZipFile(source) as old, ZipFile(target, "w") as new:
         for name in old.namelist():
@@ -48,7 +49,7 @@ def rewritten(
 def assert_refused(target: Services, path: Path, words: str) -> None:
     """The backup is refused in a sentence, and nothing of it is left."""
     with pytest.raises(BackupError, match=words):
-        target.restorer.restore(path)
+        restorer(target).restore(path)
     folder = target.settings.data_dir
     assert not [one for one in (folder / "files").rglob("*") if one.is_file()]
     assert not (folder / "secret.key").exists()
@@ -122,13 +123,13 @@ def test_more_than_there_is_room_for_is_refused_before_it_is_read(
 
     # The declared size decides, and a member that does not keep to it is damaged.
     assert_refused(opened("other"), rewritten(full, tmp_path, bomb), "not what it is said")
-    made = full.backups.make(tmp_path / "b.zip").path
+    made = backups(full).make(tmp_path / "b.zip").path
     with pytest.raises(BackupError, match="room"), archive.reading(made, free=1000):
         pass
 
 
 def test_a_changed_byte_is_noticed(full: Services, opened: Open, tmp_path) -> None:
-    with ZipFile(full.backups.make(tmp_path / "b.zip").path) as whole:
+    with ZipFile(backups(full).make(tmp_path / "b.zip").path) as whole:
         text_of = whole.read("tables/messages.jsonl")
     path = rewritten(
         full, tmp_path, replaced={"tables/messages.jsonl": text_of.replace(b"five", b"nine")}
@@ -138,14 +139,14 @@ def test_a_changed_byte_is_noticed(full: Services, opened: Open, tmp_path) -> No
 
 @pytest.mark.parametrize("part", [0, 1, 10, 50, 99])
 def test_a_cut_off_file_is_refused(full: Services, opened: Open, tmp_path, part: int) -> None:
-    whole = full.backups.make(tmp_path / "b.zip").path.read_bytes()
+    whole = backups(full).make(tmp_path / "b.zip").path.read_bytes()
     cut = tmp_path / "cut.zip"
     cut.write_bytes(whole[: len(whole) * part // 100])
     assert_refused(opened("other"), cut, "cut off")
 
 
 def test_a_damaged_file_is_refused(full: Services, opened: Open, tmp_path) -> None:
-    whole = bytearray(full.backups.make(tmp_path / "b.zip").path.read_bytes())
+    whole = bytearray(backups(full).make(tmp_path / "b.zip").path.read_bytes())
     for place in range(60, len(whole), 997):
         whole[place] ^= 0x55
     damaged = tmp_path / "damaged.zip"
@@ -164,6 +165,6 @@ def test_rows_that_the_database_refuses_leave_nothing(
     with sqlite3.connect(tmp_path / "full" / "studio.db") as raw:
         raw.execute("PRAGMA foreign_keys=OFF")
         raw.execute("UPDATE messages SET thread_id = 'nowhere' WHERE id = 'answer'")
-    made = full.backups.make(tmp_path / "b.zip").path
+    made = backups(full).make(tmp_path / "b.zip").path
     assert_refused(opened("other"), made, "refused")
     assert_refused(opened("post", postgres.bare_database()), made, "refused")

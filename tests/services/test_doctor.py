@@ -26,6 +26,7 @@ from clone_studio.services.checks.finding import Finding, worst
 from clone_studio.services.checks.installation import packages
 from clone_studio.services.checks.port import port
 from clone_studio.settings import PROJECT_ROOT, Settings
+from clone_studio.upkeep import backups
 from tests.backup_world import fill, go_down, migrated, studio_in, sums_of
 from tests.postgres import PostgresServer
 
@@ -228,7 +229,7 @@ def test_the_secret_key(full: Services, tmp_path: Path) -> None:
 
 def test_how_old_the_last_backup_is(full: Services, tmp_path: Path) -> None:
     assert folder.last_backup(full.database).level == "warning"
-    full.backups.make(tmp_path / "elsewhere.zip")
+    backups(full).make(tmp_path / "elsewhere.zip")
     assert folder.last_backup(full.database).level == "ok"
     with full.database.write() as session:
         session.connection().execute(text("DELETE FROM audit_log"))

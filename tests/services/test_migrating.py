@@ -16,6 +16,7 @@ from clone_studio.bootstrap import Services
 from clone_studio.errors import BackupError, NewerDatabase
 from clone_studio.services import fingerprints, schema
 from clone_studio.services.migrating import KEPT
+from clone_studio.upkeep import migrator, restorer
 from tests.backup_world import (
     fill,
     go_down,
@@ -52,14 +53,14 @@ def copies(studio: Services) -> list[Path]:
 
 
 def test_the_first_start_makes_the_schema_and_no_copy(studio: Services) -> None:
-    studio.migrator.run()
+    migrator(studio).run()
     assert revision_of(studio) == schema.head()
     assert copies(studio) == []
 
 
 def test_an_empty_database_is_upgraded_without_a_copy(studio: Services) -> None:
     go_down(migrated(studio), OLDER)
-    studio.migrator.run()
+    migrator(studio).run()
     assert revision_of(studio) == schema.head()
     assert copies(studio) == []
 
@@ -70,7 +71,7 @@ def test_what_is_there_is_copied_before_it_is_changed(
     fill(migrated(studio))
     go_down(studio, OLDER)
     with caplog.at_level(logging.INFO):
-        studio.migrator.run()
+        migrator(studio).run()
     assert revision_of(studio) == schema.head()
     [copy] = copies(studio)
     assert str(copy) in caplog.text
@@ -83,7 +84,7 @@ def test_what_is_there_is_copied_before_it_is_changed(
             assert before.execute("SELECT count(*) FROM messages").fetchone() == (2,)
         return
     # The portable copy has neither documents nor the key: both stay where they are.
-    done = studio.restorer.restore(copy, replace=True)
+    done = restorer(studio).restore(copy, replace=True)
     assert len(done.clones) == 2
     assert len(list(studio.store.keys())) == 2
     assert studio.stored.in_force().openai_api_key is not None
@@ -91,7 +92,7 @@ def test_what_is_there_is_copied_before_it_is_changed(
 
 def test_nothing_is_done_where_nothing_is_to_do(studio: Services) -> None:
     fill(migrated(studio))
-    studio.migrator.run()
+    migrator(studio).run()
     assert copies(studio) == []
 
 
@@ -102,7 +103,7 @@ def test_the_last_copies_are_kept(studio: Services) -> None:
     made = []
     for _ in range(KEPT + 2):
         go_down(studio, OLDER)
-        studio.migrator.run()
+        migrator(studio).run()
         made += [one for one in copies(studio) if one not in made]
     assert len(made) == KEPT + 2
     assert set(copies(studio)) == set(made[-KEPT:])
@@ -117,7 +118,7 @@ def test_a_newer_database_is_left_alone(studio: Services) -> None:
     studio.database.dispose()
     before = sums_of(studio.settings.data_dir)
     with pytest.raises(NewerDatabase, match="later version"):
-        studio.migrator.run()
+        migrator(studio).run()
     studio.database.dispose()
     assert sums_of(studio.settings.data_dir) == before
     assert revision_of(studio) == "9999"
@@ -128,7 +129,7 @@ def test_without_a_copy_nothing_is_changed(studio: Services) -> None:
     go_down(studio, OLDER)
     (studio.settings.data_dir / "backups").write_text("not a folder")
     with pytest.raises(BackupError, match="could not be written"):
-        studio.migrator.run()
+        migrator(studio).run()
     assert revision_of(studio) == OLDER
 
 
@@ -144,7 +145,7 @@ def test_several_starts_at_once_migrate_once(
         one = studio_in(tmp_path / "data", url)
         try:
             ready.wait(30)
-            one.migrator.run()
+            migrator(one).run()
             return revision_of(one)
         finally:
             one.database.dispose()
