@@ -166,5 +166,5 @@ def test_rows_that_the_database_refuses_leave_nothing(
         raw.execute("PRAGMA foreign_keys=OFF")
         raw.execute("UPDATE messages SET thread_id = 'nowhere' WHERE id = 'answer'")
     made = backups(full).make(tmp_path / "b.zip").path
-    assert_refused(opened("other"), made, "refused")
+    assert_refused(opened("other"), made, "refused the rows of “messages”")
     assert_refused(opened("post", postgres.bare_database()), made, "refused")

@@ -162,6 +162,7 @@ def _fill(
     """
     described = backup.manifest
     schema.take_time(connection)
+    at = "its tables"
     try:
         schema.clear(connection)
         schema.upgrade(connection, described.revision)
@@ -169,21 +170,29 @@ def _fill(
         _require_tables(filled, described)
         for table in filled:
             if table.name in described.tables:
-                changed = {"storage_key": dict(keys)} if table.name == "files" else {}
-                columns = described.tables[table.name].columns
-                count = rows.store(connection, table, columns, backup.lines(table.name), changed)
-                if count != described.tables[table.name].rows:
-                    raise BackupError("The backup is damaged: rows are missing.")
+                at = f"the rows of “{table.name}”"
+                _fill_table(connection, table, backup, keys)
         schema.follow_keys(connection, filled)
+        at = "the newest schema"
         schema.upgrade(connection)
         used = connection.execute(text("SELECT storage_key FROM files")).scalars()
         return fingerprints.take(connection), set(used)
-    except DBAPIError as error:
+    except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:
         # The driver's words can repeat a row, which is somebody's text.
+        reason = type(getattr(error, "orig", error)).__name__
         raise BackupError(
-            "The database refused what the backup holds, so nothing was changed "
-            f"({type(error.orig).__name__})."
+            f"The database refused {at} ({reason}), so nothing was changed."
         ) from None
+
+
+def _fill_table(
+    connection: Connection, table: Table, backup: ArchiveReader, keys: Mapping[str, str]
+) -> None:
+    changed = {"storage_key": dict(keys)} if table.name == "files" else {}
+    described = backup.manifest.tables[table.name]
+    lines = backup.lines(table.name)
+    if rows.store(connection, table, described.columns, lines, changed) != described.rows:
+        raise BackupError("The backup is damaged: rows are missing.")
 
 
 def _require_known(described: Manifest) -> None:
