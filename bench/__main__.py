@@ -19,7 +19,7 @@ from bench.data import DataMissing
 from bench.machine import facts
 from clone_studio.settings import PROJECT_ROOT
 
-BENCHES = ("retrieval", "ingest", "chat", "speech", "serving", "local_llm")
+BENCHES = ("retrieval", "stores", "ingest", "chat", "speech", "serving", "local_llm")
 RESULTS = PROJECT_ROOT / "bench" / "results"
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert
 from sqlmodel import Session
 
 from clone_studio.db import Database
@@ -103,13 +102,12 @@ class Library:
             )
             session.flush()
             rows = [_page_row(file_id, page) for page in kept]
-            session.execute(insert(DocumentPage), rows)
+            self.database.insert_rows(session, DocumentPage, rows)
             chunks = [
                 _chunk_row(self.persona_id, file_id, position, page, piece)
                 for position, (page, piece) in enumerate(pieces)
             ]
-            if chunks:
-                session.execute(insert(Chunk), chunks)
+            self.database.insert_rows(session, Chunk, chunks)
             title = terms(Path(name).stem.replace("_", " "))
             found = (
                 [*title, *terms(str(row["heading"])), *terms(str(row["text"]))] for row in chunks
@@ -133,11 +131,16 @@ class Library:
 
 
 @contextmanager
-def library(embedder: Embedder | None = None) -> Iterator[Library]:
-    """Open an empty library in a folder that is removed at the end."""
+def library(embedder: Embedder | None = None, address: str | None = None) -> Iterator[Library]:
+    """Open an empty library, gone at the end.
+
+    Args:
+        embedder: Makes the vectors; none without it.
+        address: Of an empty database; without it a file in a folder that is removed.
+    """
     chosen: Embedder = embedder or NoVectors()
     with tempfile.TemporaryDirectory(prefix="studio-bench-") as folder:
-        database = Database(f"sqlite:///{folder}/bench.db")
+        database = Database(address or f"sqlite:///{folder}/bench.db")
         database.migrate()
         index = DatabaseSearchIndex(database)
         retriever = Retriever(database, index=index, embedder=chosen)

@@ -59,7 +59,7 @@ def _whole(page: Page) -> Iterable[Piece]:
     return [Piece(page.number, 0, len(page.text), page.heading)]
 
 
-def _fill(shelf: Library, passages: Sequence[dict[str, Any]], *, vectors: bool) -> dict[str, str]:
+def fill(shelf: Library, passages: Sequence[dict[str, Any]], *, vectors: bool) -> dict[str, str]:
     """Add passages as they are; return the name of each by the id of its chunk."""
     pages = [
         Page(number, "", one["text"], one.get("title", "").replace("_", " "))
@@ -71,7 +71,7 @@ def _fill(shelf: Library, passages: Sequence[dict[str, Any]], *, vectors: bool) 
     return {chunk.id: passages[chunk.page - 1]["id"] for chunk in chunks}
 
 
-def _hits(
+def hits(
     shelf: Library, names: dict[str, str], questions: Sequence[tuple[str, set[str]]]
 ) -> dict[str, float]:
     """Return hit@5 by words, by meaning and fused."""
@@ -88,7 +88,7 @@ def _hits(
     return {kind: round(count / max(1, len(questions)), 3) for kind, count in found.items()}
 
 
-def _squad(count: int | None = None) -> tuple[list[dict[str, Any]], list[tuple[str, set[str]]]]:
+def squad(count: int | None = None) -> tuple[list[dict[str, Any]], list[tuple[str, set[str]]]]:
     folder = data_folder("1_retrieval_qa/squad2")
     asked = [one for one in _read(folder / "questions.jsonl") if one["answerable"]]
     asked = random.Random(1).sample(asked, count) if count else asked
@@ -97,7 +97,7 @@ def _squad(count: int | None = None) -> tuple[list[dict[str, Any]], list[tuple[s
     ]
 
 
-def _clapnq() -> tuple[list[dict[str, Any]], list[tuple[str, set[str]]]]:
+def clapnq() -> tuple[list[dict[str, Any]], list[tuple[str, set[str]]]]:
     folder = data_folder("1_retrieval_qa/clapnq")
     asked = [one for one in _read(folder / "questions.jsonl") if one["answerable"]]
     return _read(folder / "passages.jsonl"), [
@@ -109,13 +109,13 @@ def _words(short: bool) -> list[Row]:
     """Hit@5 by words alone, in English."""
     rows = []
     for name, (passages, questions) in (
-        ("squad2", _squad(300 if short else None)),
-        ("clapnq", _clapnq()),
+        ("squad2", squad(300 if short else None)),
+        ("clapnq", clapnq()),
     ):
         with library() as shelf:
-            hits = _hits(shelf, _fill(shelf, passages, vectors=False), questions)
+            found = hits(shelf, fill(shelf, passages, vectors=False), questions)
         note = f"{len(questions)} questions, {len(passages)} passages"
-        rows.append(_row(f"hit@5 by words, {name}", hits["words"], "", BM25[name], note))
+        rows.append(_row(f"hit@5 by words, {name}", found["words"], "", BM25[name], note))
     return rows
 
 
@@ -127,10 +127,10 @@ def _languages(short: bool) -> list[Row]:
         asked = _read(folder / f"{language}.questions.jsonl")[: 150 if short else None]
         questions = [(one["question"], {one["gold_passage"]}) for one in asked]
         with library() as shelf:
-            hits = _hits(shelf, _fill(shelf, passages, vectors=False), questions)
+            found = hits(shelf, fill(shelf, passages, vectors=False), questions)
         target = BM25.get(language)
         note = f"{len(questions)} questions"
-        rows.append(_row(f"hit@5 by words, {language}", hits["words"], "", target, note))
+        rows.append(_row(f"hit@5 by words, {language}", found["words"], "", target, note))
     return rows
 
 
@@ -139,19 +139,19 @@ def _hybrid(short: bool) -> list[Row]:
     if short or (embedder := local_embedder()) is None:
         return []
     rows = []
-    for name, (passages, questions) in (("squad2", _squad(500)), ("clapnq", _clapnq())):
+    for name, (passages, questions) in (("squad2", squad(500)), ("clapnq", clapnq())):
         with library(embedder) as shelf:
-            hits = _hits(shelf, _fill(shelf, passages, vectors=True), questions)
-        note = f"words {hits['words']}, meaning {hits['meaning']}, {len(questions)} questions"
-        rows.append(_row(f"hit@5 hybrid, {name}", hits["fused"], "", hits["words"], note))
+            found = hits(shelf, fill(shelf, passages, vectors=True), questions)
+        note = f"words {found['words']}, meaning {found['meaning']}, {len(questions)} questions"
+        rows.append(_row(f"hit@5 hybrid, {name}", found["fused"], "", found["words"], note))
     return rows
 
 
 def _refusal(short: bool) -> list[Row]:
     """How often a question is answered that has an answer, and refused that is off the topic."""
     embedder = None if short else local_embedder()
-    squad, squad_questions = _squad(60 if short else 250)
-    clapnq, clapnq_questions = _clapnq()
+    squad_passages, squad_questions = squad(60 if short else 250)
+    clapnq_passages, clapnq_questions = clapnq()
     mine, others = [one[0] for one in squad_questions], [one[0] for one in clapnq_questions]
     folder = data_folder("1_retrieval_qa")
     trap = _read(folder / "squad2" / "questions.jsonl")
@@ -159,10 +159,10 @@ def _refusal(short: bool) -> list[Row]:
     known = "with vectors" if embedder else "words alone"
     rows = []
     with library(embedder) as shelf:
-        _fill(shelf, squad, vectors=embedder is not None)
+        fill(shelf, squad_passages, vectors=embedder is not None)
         rows += _answered(shelf, "squad2", known, mine, others, traps)
     with library(embedder) as shelf:
-        _fill(shelf, clapnq, vectors=embedder is not None)
+        fill(shelf, clapnq_passages, vectors=embedder is not None)
         near = _read(folder / "clapnq" / "questions.jsonl")
         missing = [one["question"] for one in near if not one["answerable"]]
         rows += _answered(shelf, "clapnq", known, others, mine, missing[: len(others)])
@@ -251,22 +251,10 @@ def _shown_embedder(short: bool) -> Embedder | None:
 
 def _speed(chunks: int) -> list[Row]:
     """Time of a hybrid search, without the model that embeds the question."""
-    generator = random.Random(3)
-    words = [f"w{number:x}" for number in range(VOCABULARY)]
-    weights = [1 / (rank + 3) for rank in range(VOCABULARY)]
     with library(RandomVectors()) as shelf:
-        began, per_file = time.perf_counter(), 1000
-        for number in range(chunks // per_file):
-            drawn = generator.choices(words, weights, k=per_file * 170)
-            texts = [" ".join(drawn[place : place + 170]) for place in range(0, len(drawn), 170)]
-            pages = [Page(place, "", text) for place, text in enumerate(texts, start=1)]
-            shelf.add(pages, f"{number}.txt", _whole)
-        filled = time.perf_counter() - began
-        asked = [" ".join(generator.choices(words[20:], weights[20:], k=7)) for _ in range(120)]
-        began = time.perf_counter()
-        shelf.retriever.retrieve(shelf.persona_id, asked[0])
-        first = time.perf_counter() - began
-        times = sorted(_timed(shelf, one) for one in asked[20:])
+        generator = random.Random(3)
+        filled = fill_at_random(shelf, generator, chunks)
+        first, times = search_times(shelf, generator)
     note = f"2 windows a passage; first search {first:.1f} s; filled in {filled:.0f} s"
     p50, p95 = times[len(times) // 2], times[len(times) * 95 // 100]
     rows = [_row(f"hybrid search p95, {chunks:,} chunks", round(p95, 1), "ms", 30, note)]
@@ -274,6 +262,34 @@ def _speed(chunks: int) -> list[Row]:
         rows[0]["target"] = 150
         return rows
     return [_row(f"hybrid search p50, {chunks:,} chunks", round(p50, 1), "ms", 15), *rows]
+
+
+def _vocabulary() -> tuple[list[str], list[float]]:
+    """Return words and how often each is drawn, as in a language: few often, most seldom."""
+    words = [f"w{number:x}" for number in range(VOCABULARY)]
+    return words, [1 / (rank + 3) for rank in range(VOCABULARY)]
+
+
+def fill_at_random(shelf: Library, generator: random.Random, chunks: int) -> float:
+    """Add `chunks` passages of two windows each, in files of 1,000; return the seconds it took."""
+    words, weights = _vocabulary()
+    began, per_file = time.perf_counter(), 1000
+    for number in range(chunks // per_file):
+        drawn = generator.choices(words, weights, k=per_file * 170)
+        texts = [" ".join(drawn[place : place + 170]) for place in range(0, len(drawn), 170)]
+        pages = [Page(place, "", text) for place, text in enumerate(texts, start=1)]
+        shelf.add(pages, f"{number}.txt", _whole)
+    return time.perf_counter() - began
+
+
+def search_times(shelf: Library, generator: random.Random) -> tuple[float, list[float]]:
+    """Return the seconds of the first search and the milliseconds of 100 later ones, sorted."""
+    words, weights = _vocabulary()
+    asked = [" ".join(generator.choices(words[20:], weights[20:], k=7)) for _ in range(120)]
+    began = time.perf_counter()
+    shelf.retriever.retrieve(shelf.persona_id, asked[0])
+    first = time.perf_counter() - began
+    return first, sorted(_timed(shelf, one) for one in asked[20:])
 
 
 def _timed(shelf: Library, question: str) -> float:

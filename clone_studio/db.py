@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, DateTime, Engine, create_engine, event, insert
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
@@ -19,7 +19,6 @@ from clone_studio.database_url import database_url
 from clone_studio.errors import Collision
 from clone_studio.postgres import (
     alone,
-    collided,
     copy_rows,
     database_size,
     postgres_engine,
@@ -102,7 +101,7 @@ class Database:
         whoever decides, jobs before files before clones, so that nobody waits in a circle.
 
         Raises:
-            Collision: Somebody else changed or made the same thing at the same moment.
+            Collision: Somebody else made the same thing, or deleted what it belongs to, just now.
         """
         try:
             with self._own_turn(), Session(self.engine, expire_on_commit=False) as session:
@@ -110,10 +109,8 @@ class Database:
                     session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
                 yield session
                 session.commit()
-        except DBAPIError as error:
-            if isinstance(error, IntegrityError) or collided(error):
-                raise Collision(COLLIDED) from error
-            raise
+        except IntegrityError as error:
+            raise Collision(COLLIDED) from error
 
     @contextmanager
     def _own_turn(self) -> Iterator[None]:

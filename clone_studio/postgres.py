@@ -42,8 +42,6 @@ _ON_CONNECT = (
     # Compiling a query takes longer than any of ours runs.
     " SET jit = off"
 )
-# Serialisation failure, deadlock, a lock that was not given in time.
-_COLLISIONS = {"40001", "40P01", "55P03"}
 # Bits for binary quantisation and indexes on them came with it.
 LEAST_PGVECTOR = (0, 7)
 
@@ -96,11 +94,6 @@ def _text_dumper() -> Any:
             return obj.replace("\x00", "\ufffd").encode("utf-8", "replace")
 
     return TextDumper
-
-
-def collided(error: DBAPIError) -> bool:
-    """Say whether a transaction failed only because of another one at the same moment."""
-    return getattr(error.orig, "sqlstate", None) in _COLLISIONS
 
 
 def _number(name: str) -> int:

@@ -16,7 +16,11 @@ def backups(studio: Services) -> BackupService:
 def restorer(studio: Services) -> RestoreService:
     """Return what restores backups into `studio`."""
     return RestoreService(
-        studio.database, store=studio.store, settings=studio.settings, backups=backups(studio)
+        studio.database,
+        store=studio.store,
+        settings=studio.settings,
+        backups=backups(studio),
+        jobs=studio.jobs,
     )
 
 

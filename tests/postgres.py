@@ -19,6 +19,8 @@ autovacuum = off
 max_wal_size = 4GB
 """
 TEMPLATE = "studio_template"
+# Indexes that a test has made for a large clone.
+NEAR = "SELECT indexname FROM pg_indexes WHERE starts_with(indexname, 'near_')"
 
 
 class PostgresServer:
@@ -62,6 +64,8 @@ class PostgresServer:
             at = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             assert at == self._head, "an earlier test left another schema behind"
             connection.exec_driver_sql(self._empty)
+            for (name,) in connection.exec_driver_sql(NEAR).all():
+                connection.exec_driver_sql(f'DROP INDEX "{name}"')
         return self._emptied.url
 
     def new_database(self) -> str:
@@ -71,7 +75,7 @@ class PostgresServer:
         return self.address(name)
 
     def bare_database(self) -> str:
-        """Return the address of a new database without any table."""
+        """Return the address of a new database with nothing in it."""
         name = f"studio_{next(self._numbers)}"
         self.run(f'CREATE DATABASE "{name}" TEMPLATE template0')
         return self.address(name)

@@ -1,17 +1,22 @@
 """Errors at the edge of the API: every one becomes problem JSON (RFC 9457), in one place."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from clone_studio.api.schema import FieldError, Problem
 from clone_studio.errors import AlreadyThere, InvalidInput, StudioError, TooManyRequests
 
+logger = logging.getLogger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
+NO_DATABASE = "The studio's database is busy or cannot be reached. Try again in a moment."
 INTERNAL = "Something went wrong in the studio. Its log says what; try again."
 
 # What every route may answer besides its own shape; goes into the OpenAPI description.
@@ -82,6 +87,12 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(StudioError)
     async def _studio(_request: Request, error: StudioError) -> JSONResponse:
         return of_studio_error(error)
+
+    @app.exception_handler(OperationalError)
+    async def _database(_request: Request, _error: OperationalError) -> JSONResponse:
+        logger.exception("The database did not do what it was asked")
+        title = "The database does not answer"
+        return problem(503, title, NO_DATABASE, "database", retryable=True)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:

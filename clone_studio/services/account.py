@@ -69,7 +69,7 @@ class AccountService:
             NotFound: No such session, or somebody else's.
         """
         with self._database.write() as session:
-            row = session.get(UserSession, session_id)
+            row = session.get(UserSession, session_id, with_for_update=True)
             if row is None or row.user_id != user_id:
                 raise NotFound("This session has already ended.")
             session.delete(row)

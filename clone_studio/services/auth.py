@@ -33,6 +33,8 @@ SEEN_EVERY = timedelta(minutes=10)
 ATTEMPT_WINDOW_SECONDS = 15 * 60
 ATTEMPTS_PER_ACCOUNT = 5
 ATTEMPTS_PER_CLIENT = 30
+# Making the owner is done by one transaction at a time, of whichever process.
+OWNER_TURN = "owner"
 OWNER_EMAIL = "owner@localhost"
 ALGORITHM = "HS256"
 WRONG = "The email address or the password is not right."
@@ -120,6 +122,7 @@ class AuthService:
             return None if owner is None else _user_info(owner)
         hashed = self._passwords.hash(password.get_secret_value())
         with self._database.write() as session:
+            self._database.take_turn(session, OWNER_TURN)
             owner = _owner(session) or self._new_owner(session, _checked_email(email), hashed)
             session.flush()
             return _user_info(owner)
@@ -146,17 +149,20 @@ class AuthService:
         now = utc_now()
         with self._database.write() as session:
             link = session.exec(
-                select(SignInLink).where(
+                select(SignInLink)
+                .where(
                     SignInLink.token_hash == _digest(token),
                     col(SignInLink.used_at).is_(None),
                     SignInLink.expires_at > now,
                 )
+                .with_for_update()
             ).first()
             if link is None:
                 raise NotSignedIn(
                     "This link was used already or is too old. Run ./studio link for a new one."
                 )
             link.used_at = now
+            self._database.take_turn(session, OWNER_TURN)
             owner = _owner(session) or self._new_owner(session, OWNER_EMAIL, None)
             self._audit.write(session, "sign_in.link", user_id=owner.id)
             return self._new_session(session, owner, user_agent)
@@ -252,6 +258,7 @@ class AuthService:
             raise InvalidInput("A name may have at most 120 characters.", field="name")
         email = _checked_email(email)
         with self._database.write() as session:
+            self._database.take_turn(session, "email addresses")
             other = session.exec(select(User.id).where(User.email == email)).first()
             if other not in {None, user_id}:
                 raise Conflict("Another account has this email address.")
@@ -336,7 +343,7 @@ class AuthService:
 
     def _end(self, which: ColumnElement[bool] | bool, action: str) -> None:
         with self._database.write() as session:
-            rows = session.exec(select(UserSession).where(which)).all()
+            rows = session.exec(select(UserSession).where(which).with_for_update()).all()
             for row in rows:
                 session.delete(row)
             if rows:

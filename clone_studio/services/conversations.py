@@ -197,19 +197,19 @@ class ConversationService:
                 field="title",
             )
         with self._database.write() as session:
-            row = thread_row(session, user_id, thread_id)
+            row = thread_row(session, user_id, thread_id, lock=True)
             row.title = words
             return _infos(session, [row])[0]
 
     def delete(self, user_id: str, thread_id: str) -> None:
         """Delete a thread; `restore` brings it back."""
         with self._database.write() as session:
-            thread_row(session, user_id, thread_id).deleted_at = utc_now()
+            thread_row(session, user_id, thread_id, lock=True).deleted_at = utc_now()
 
     def restore(self, user_id: str, thread_id: str) -> ThreadInfo:
         """Bring a deleted thread back; one that is not deleted stays as it is."""
         with self._database.write() as session:
-            row = thread_row(session, user_id, thread_id, deleted_too=True)
+            row = thread_row(session, user_id, thread_id, deleted_too=True, lock=True)
             row.deleted_at = None
             return _infos(session, [row])[0]
 
@@ -220,14 +220,21 @@ class ConversationService:
 
 
 def thread_row(
-    session: Session, user_id: str, thread_id: str, *, deleted_too: bool = False
+    session: Session,
+    user_id: str,
+    thread_id: str,
+    *,
+    deleted_too: bool = False,
+    lock: bool = False,
 ) -> Conversation:
     """Return the row of this user's thread: the one access rule.
+
+    With `lock` no other transaction changes it, or adds to it, until the end of this one.
 
     Raises:
         NotFound: Absent, somebody else's, or deleted unless `deleted_too`.
     """
-    row = session.get(Conversation, thread_id)
+    row = session.get(Conversation, thread_id, with_for_update=lock or None)
     if row is None or row.user_id != user_id or (row.deleted_at and not deleted_too):
         raise NotFound(GONE)
     return row

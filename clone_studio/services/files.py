@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import and_, or_
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database, utc_now
-from clone_studio.errors import AlreadyThere, Conflict, NotFound, TooLarge
+from clone_studio.errors import AlreadyThere, Collision, Conflict, NotFound, TooLarge
 from clone_studio.models import Chunk, DocumentPage, StoredFile
 from clone_studio.providers.files.protocol import FileStore, Upload
 from clone_studio.providers.search.protocol import SearchIndex
@@ -27,12 +26,14 @@ from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.extract.kinds import named_kind
 from clone_studio.services.knowledge.ingest import READY_STATES
 from clone_studio.services.knowledge.shelf import bump_revision, file_event, set_columns
+from clone_studio.services.personas import persona_row
 
 __all__ = ["ChunkInfo", "FileInfo", "FilePage", "FileService", "PageInfo", "PendingUpload"]
 
 MOST_LISTED = 500
 MOST_PAGES = 50
 MOST_CHUNKS = 200
+MISSING = "There is no such file here. It may have been deleted."
 CANCELLED = "You cancelled this file before it was ready. Try it again, or delete it."
 
 
@@ -185,7 +186,7 @@ class FileService:
             Conflict: There is nothing to try again.
         """
         with self._database.write() as session:
-            row = self._row(session, user_id, file_id)
+            row = self._locked(session, user_id, file_id)
             if row.state == "failed":
                 self._start(session, row)
             elif row.embedding == "failed":
@@ -204,7 +205,7 @@ class FileService:
             Conflict: The file is not being taken in.
         """
         with self._database.write() as session:
-            row = self._row(session, user_id, file_id)
+            row = self._locked(session, user_id, file_id)
             if row.state != "processing":
                 raise Conflict("This file is not being processed any more.")
             self._jobs.cancel(session, row.id)
@@ -217,7 +218,7 @@ class FileService:
     def delete(self, user_id: str, file_id: str) -> None:
         """Delete a file with its pages, passages, vectors and stored bytes."""
         with self._database.write() as session:
-            row = self._row(session, user_id, file_id)
+            row = self._locked(session, user_id, file_id)
             self._jobs.cancel(session, row.id)
             self._index.remove_file(session, row.persona_id, row.id)
             if row.state in READY_STATES:
@@ -245,7 +246,7 @@ class FileService:
         key, digest = upload.keep()
         try:
             with self._database.write() as session:
-                row = self._same_content(session, persona_id, digest)
+                row = self._same_content(session, persona_id, digest, lock=True)
                 replaced = row.storage_key if row else None
                 if row is None:
                     row = StoredFile(
@@ -255,12 +256,12 @@ class FileService:
                 session.add(row)
                 session.flush()
                 self._start(session, row)
-        except IntegrityError as error:
+        except Collision:
             # The same content came twice at the same moment, and the other was first.
             self._store.delete(key)
             with self._database.read() as session:
                 self._same_content(session, persona_id, digest)
-            raise Conflict("The file could not be added. Upload it again.") from error
+            raise
         except BaseException:
             self._store.delete(key)
             raise
@@ -269,13 +270,14 @@ class FileService:
         self._publish(row)
         return file_info(row)
 
-    def _same_content(self, session: Session, persona_id: str, digest: str) -> StoredFile | None:
+    def _same_content(
+        self, session: Session, persona_id: str, digest: str, *, lock: bool = False
+    ) -> StoredFile | None:
         """Return the failed file with this content, to be tried again; refuse any other."""
-        row = session.exec(
-            select(StoredFile).where(
-                StoredFile.persona_id == persona_id, StoredFile.sha256 == digest
-            )
-        ).first()
+        query = select(StoredFile).where(
+            StoredFile.persona_id == persona_id, StoredFile.sha256 == digest
+        )
+        row = session.exec(query.with_for_update() if lock else query).first()
         if row is not None and row.state != "failed":
             raise AlreadyThere(_already(row.name), existing_id=row.id)
         return row
@@ -289,14 +291,23 @@ class FileService:
 
     def _row(self, session: Session, user_id: str, file_id: str) -> StoredFile:
         """Return the row of a file in a clone of this user: the only way to one."""
-        missing = NotFound("There is no such file here. It may have been deleted.")
+        missing = NotFound(MISSING)
         row = session.get(StoredFile, file_id)
         if row is None:
             raise missing
         try:
-            self._personas.get_for(user_id, row.persona_id)
+            persona_row(session, user_id, row.persona_id)
         except NotFound as error:
             raise missing from error
+        return row
+
+    def _locked(self, session: Session, user_id: str, file_id: str) -> StoredFile:
+        """Return the row of a file, which nobody else changes until the transaction ends."""
+        found = self._row(session, user_id, file_id)
+        self._jobs.lock(session, found.id)
+        row = session.get(StoredFile, found.id, populate_existing=True, with_for_update=True)
+        if row is None:
+            raise NotFound(MISSING)
         return row
 
     def _publish(self, row: StoredFile) -> None:

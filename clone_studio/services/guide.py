@@ -67,7 +67,7 @@ class GuideService:
         self._files = files
         self._audit = audit
         self._folder = folder
-        # Two sign-ins at once must not make two samples.
+        # Two sign-ins at once must not make two samples, nor two processes that start.
         self._lock = threading.Lock()
 
     def ensure(self) -> None:
@@ -78,9 +78,9 @@ class GuideService:
         the user added stays. The studio is useful without its sample: when it cannot be made
         the log says why.
         """
-        with self._lock:
+        with self._lock, self._database.alone("guide") as is_alone:
             owner_id = self._owner_id()
-            if owner_id is None:
+            if owner_id is None or not is_alone:
                 return
             try:
                 persona_id = self._sample_id(owner_id) or self._made(owner_id)
@@ -131,7 +131,7 @@ class GuideService:
             logger.warning("Guide page %s was not taken: %s", name, error.detail)
             return
         with self._database.write() as session:
-            row = session.get(StoredFile, info.id)
+            row = session.get(StoredFile, info.id, with_for_update=True)
             if row is not None:
                 row.tags = [*row.tags, GUIDE_TAG]
 

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from clone_studio.errors import ProviderError, StudioError
-from clone_studio.services.jobs import LEASE_SECONDS, JobAgain, JobLost, JobQueue, RunningJob
+from clone_studio.services.jobs import (
+    LEASE_SECONDS,
+    JobAgain,
+    JobLost,
+    JobMoot,
+    JobQueue,
+    RunningJob,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +101,9 @@ class JobRunner:
             logger.info("Job %s was stopped, cancelled or taken over", job.id)
             # Does nothing unless the job is still ours, which is when this worker stops.
             self._jobs.release(job)
+        except JobMoot:
+            logger.info("Job %s was about something that is gone", job.id)
+            self._jobs.finish(job)
         except JobAgain:
             self._jobs.again(job)
         except StudioError as error:

@@ -24,6 +24,8 @@ from clone_studio.errors import StudioError
 from clone_studio.models import Job
 
 LEASE_SECONDS = 60
+# The kind of the one job that makes search quick where there is much; it is about all clones.
+TEND, ALL = "tend", "all"
 MOST_ATTEMPTS = 6
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 300.0
@@ -33,6 +35,12 @@ class JobLost(StudioError):
     """The job was cancelled, or belongs to another worker by now: stop and change nothing."""
 
     code = "job_lost"
+
+
+class JobMoot(StudioError):
+    """What the job was about is gone: nothing is left to do."""
+
+    code = "job_moot"
 
 
 class JobAgain(StudioError):
@@ -109,7 +117,10 @@ class JobQueue:
         A job of the same kind and subject that still waits is used again.
         """
         waiting = session.exec(
-            select(Job).where(Job.kind == kind, Job.subject_id == subject_id, Job.state == "queued")
+            select(Job)
+            .where(Job.kind == kind, Job.subject_id == subject_id, Job.state == "queued")
+            # One that is being taken at this moment may have seen too little already.
+            .with_for_update(skip_locked=True)
         ).first()
         job = waiting or Job(kind=kind, subject_id=subject_id)
         job.payload, job.run_after, job.updated_at = payload, utc_now(), utc_now()
@@ -122,28 +133,37 @@ class JobQueue:
 
         Their reason to wait, a service that failed, may be gone.
         """
+        waiting = (
+            select(Job.id)
+            .where(Job.kind == kind, Job.state == "queued", col(Job.run_after) > utc_now())
+            .with_for_update(skip_locked=True)
+        )
         session.execute(
             update(Job)
-            .where(
-                col(Job.kind) == kind,
-                col(Job.state) == "queued",
-                col(Job.run_after) > utc_now(),
-            )
+            .where(col(Job.id).in_(waiting))
             .values(run_after=utc_now(), updated_at=utc_now())
         )
         event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
 
-    def cancel(self, session: Session, subject_id: str) -> None:
-        """Cancel every job about `subject_id`, in the caller's transaction."""
+    def lock(self, session: Session, subject_id: str) -> None:
+        """Keep every job about `subject_id` as it is until the caller's transaction ends.
+
+        To be called before rows that those jobs change are locked: the work locks its job first.
+        """
+        query = select(Job.id).where(Job.subject_id == subject_id).order_by(col(Job.id))
+        session.exec(query.with_for_update()).all()
+
+    def cancel(self, session: Session, *subjects: str) -> None:
+        """Cancel every job about one of `subjects`, in the caller's transaction."""
         session.execute(
             update(Job)
-            .where(col(Job.subject_id) == subject_id, col(Job.state).in_(("queued", "running")))
+            .where(col(Job.subject_id).in_(subjects), col(Job.state).in_(("queued", "running")))
             .values(state="cancelled", lease_owner=None, lease_until=None, updated_at=utc_now())
         )
 
         def stop(_session: Session) -> None:
             for job in self.held():
-                if job.subject_id == subject_id:
+                if job.subject_id in subjects:
                     job.stop()
 
         event.listen(session, "after_commit", stop, once=True)
@@ -181,12 +201,14 @@ class JobQueue:
         return running
 
     def hold(self, session: Session, job: RunningJob) -> None:
-        """Make sure, inside the caller's transaction, that `job` is still ours.
+        """Make sure that `job` is still ours, and stays so until the caller's transaction ends.
+
+        Its row is locked, so that nobody takes or cancels it meanwhile.
 
         Raises:
             JobLost: It was cancelled or taken over: roll back.
         """
-        row = session.get(Job, job.id)
+        row = session.get(Job, job.id, with_for_update=True)
         if row is None or row.state != "running" or row.lease_owner != job.owner:
             raise JobLost("This work was cancelled or taken over.")
         if row.attempts != job.attempts:
@@ -245,7 +267,10 @@ class JobQueue:
             return 0
         with self._database.write() as session:
             found = session.exec(
-                select(Job).where(col(Job.lease_owner).in_(dead), Job.state == "running")
+                select(Job)
+                .where(col(Job.lease_owner).in_(dead), Job.state == "running")
+                # Another process frees them, too: one that was taken again is not freed twice.
+                .with_for_update(skip_locked=True)
             ).all()
             for job in found:
                 job.state, job.lease_owner, job.lease_until = "queued", None, None

@@ -10,12 +10,12 @@ from sqlmodel import Session, col, select
 
 from clone_studio.db import Database, utc_now
 from clone_studio.errors import Conflict, NotFound
-from clone_studio.models import Chunk, Conversation, Message, Persona, StoredFile
+from clone_studio.models import Chunk, Conversation, Message, Persona, StoredFile, User
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.services.audit import AuditService
 from clone_studio.services.events import EventBus
-from clone_studio.services.jobs import JobQueue
+from clone_studio.services.jobs import ALL, TEND, JobQueue
 from clone_studio.services.persona_copy import copy_files, copy_persona, discard_bytes
 from clone_studio.services.persona_fields import checked_changes
 from clone_studio.services.prompts import PromptService
@@ -133,6 +133,7 @@ class PersonaService:
         values = checked_changes({"name": "", **changes})
         template = self._templates.get(str(changes.get("template_name") or DEFAULT))
         with self._database.write() as session:
+            _choose_slug_alone(session, user_id)
             taken = _slugs(session, user_id)
             if len(taken) >= CLONES_LIMIT:
                 raise Conflict(
@@ -166,7 +167,9 @@ class PersonaService:
         """
         values = checked_changes(changes)
         with self._database.write() as session:
-            persona = persona_row(session, user_id, ref)
+            if "slug" in values:
+                _choose_slug_alone(session, user_id)
+            persona = persona_row(session, user_id, ref, lock=True)
             if values.get("slug") != persona.slug:
                 _refuse_taken(values.get("slug"), _slugs(session, user_id))
             if values.get("consent_statement") == persona.consent_statement:
@@ -195,6 +198,7 @@ class PersonaService:
         copies = copy_files(self._database, self._store, source.id)
         try:
             with self._database.write() as session:
+                _choose_slug_alone(session, user_id)
                 source = persona_row(session, user_id, source.id)
                 taken = _slugs(session, user_id)
                 name = f"{source.name[:73]} (copy)"
@@ -222,12 +226,18 @@ class PersonaService:
     def delete(self, user_id: str, ref: str) -> Deleted:
         """Delete a clone with its documents, chunks, vectors, stored bytes and threads."""
         with self._database.write() as session:
-            persona = persona_row(session, user_id, ref)
+            persona_id = persona_row(session, user_id, ref).id
+            files = select(StoredFile.id).where(StoredFile.persona_id == persona_id)
+            # Before the rows that the work on them changes.
+            self._jobs.cancel(session, *session.exec(files).all())
+            persona = persona_row(session, user_id, persona_id, lock=True)
             keys = session.exec(
                 select(StoredFile.storage_key).where(StoredFile.persona_id == persona.id)
             ).all()
             deleted = _count_all(session, persona.id, len(keys))
             self._index.remove_persona(session, persona.id)
+            if self._index.wants_tending(session, persona.id):
+                self._jobs.enqueue(session, TEND, ALL, {})
             self._audit.write(
                 session,
                 "persona.deleted",
@@ -236,7 +246,6 @@ class PersonaService:
                 detail=f"{persona.name}: {deleted.files} files, {deleted.chunks} chunks, "
                 f"{deleted.threads} threads, {deleted.messages} messages.",
             )
-            persona_id = persona.id
             session.delete(persona)
         # Bytes go last: if the process ends here, unreferenced bytes remain, never a row
         # that points to nothing.
@@ -253,7 +262,7 @@ class PersonaService:
         if used is not None and now - used < TOUCH_EVERY:
             return
         with self._database.write() as session:
-            persona = session.get(Persona, persona_id)
+            persona = session.get(Persona, persona_id, with_for_update=True)
             if persona is not None:
                 persona.last_used_at = now
 
@@ -270,15 +279,23 @@ class PersonaService:
             )
 
 
-def persona_row(session: Session, user_id: str, ref: str) -> Persona:
+def persona_row(session: Session, user_id: str, ref: str, *, lock: bool = False) -> Persona:
     """Return the row of this user's clone with the slug or UUID `ref`: the one access rule.
+
+    Args:
+        session: Of the caller.
+        user_id: Whose clone.
+        ref: Slug or UUID.
+        lock: Let no other transaction change or delete it until the end of this one.
 
     Raises:
         NotFound: There is none, or it is somebody else's.
     """
     wanted = ref.strip().lower() if isinstance(ref, str) else ""
     same = Persona.id == wanted if is_uuid(wanted) else Persona.slug == wanted
-    persona = session.exec(select(Persona).where(Persona.user_id == user_id, same)).first()
+    query = select(Persona).where(Persona.user_id == user_id, same)
+    # What only refers to the clone, as a new passage does, need not wait.
+    persona = session.exec(query.with_for_update(key_share=True) if lock else query).first()
     if persona is None:
         raise NotFound("There is no such clone here. It may have been deleted or renamed.")
     return persona
@@ -315,6 +332,11 @@ def _count_all(session: Session, persona_id: str, files: int) -> Deleted:
         threads=_counts(session, Conversation.persona_id, [persona_id]).get(persona_id, 0),
         messages=session.exec(messages).one(),
     )
+
+
+def _choose_slug_alone(session: Session, user_id: str) -> None:
+    """Let one transaction at a time look which addresses a user's clones have, and add one."""
+    session.exec(select(User.id).where(User.id == user_id).with_for_update(key_share=True)).first()
 
 
 def _slugs(session: Session, user_id: str) -> set[str]:

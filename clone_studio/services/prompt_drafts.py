@@ -55,7 +55,8 @@ class PromptDraftService:
         """
         place, text = checked_place(layer, name), plain_text(content)
         with self._database.write() as session:
-            persona = persona_row(session, user_id, ref)
+            # Two tabs of one user may begin the draft at once.
+            persona = persona_row(session, user_id, ref, lock=True)
             row = chain.draft(session, user_id, persona.id, place)
             base = self._base(session, persona, place, row, base_version_id)
             if base is not None and base.content == text:

@@ -246,8 +246,7 @@ class PromptVersionService:
         than one version in force; the unique constraint of the table stands behind it.
         """
         with self._database.write() as session:
-            persona = persona_row(session, user_id, ref)
-            session.refresh(persona, with_for_update=True)
+            persona = persona_row(session, user_id, ref, lock=True)
             done = act(session, persona)
             persona_id = persona.id
         self._events.publish(f"prompts:{persona_id}", {"type": "prompts_changed"})

@@ -155,6 +155,7 @@ class StoredSettings:
         if not checked:
             return
         with self._database.write() as session:
+            self._database.take_turn(session, "settings")
             for name, value in checked.items():
                 self._store(session, user_id, name, value)
         self._forget()

@@ -37,6 +37,7 @@ def _read(**environ: str) -> subprocess.CompletedProcess[str]:
         ("REDIS_URL", "redis://:hunter2@localhost:port"),
         ("REDIS_URL", "redis:///0"),
         ("REDIS_URL", "unix://?db=1"),
+        ("DATABASE_URL", "postgres://me:hidden@host/name?sslmode=never"),
     ],
 )
 def test_it_is_named_in_one_line(name: str, value: str) -> None:

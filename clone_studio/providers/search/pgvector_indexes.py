@@ -21,8 +21,8 @@ _EXISTING = text(
 )
 # Counting stops where the answer is known.
 _SOME = text(
-    "SELECT count(*), min(size) FROM (SELECT vector_dims(vector) AS size FROM chunk_vectors"
-    " WHERE persona_id = :persona AND model = :model LIMIT :most) AS some"
+    "SELECT count(*) FROM (SELECT 1 FROM chunk_vectors"
+    " WHERE persona_id = :persona AND model = :model LIMIT :most) AS few"
 )
 _SIZE = text(
     "SELECT vector_dims(vector) FROM chunk_vectors"
@@ -69,8 +69,8 @@ def wants_index(
     size = connection.execute(_SIZE, keys).scalar()
     if size is None:
         return bool(existing)
-    counted = connection.execute(_SOME, {**keys, "most": exact_numbers // size + 1}).one()
-    is_many = counted[0] * size > exact_numbers
+    count = connection.execute(_SOME, {**keys, "most": exact_numbers // size + 1}).scalar_one()
+    is_many = count * size > exact_numbers
     return is_many and not existing.get(index_name(persona_id, model, size), False)
 
 

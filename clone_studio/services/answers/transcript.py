@@ -202,7 +202,7 @@ class Transcript:
             row.usage = dict(ending.usage)
             row.spans = [dict(one) for one in ending.spans]
             row.updated_at = utc_now()
-            thread = session.get(Conversation, row.thread_id)
+            thread = session.get(Conversation, row.thread_id, with_for_update=True)
             if thread is not None:
                 thread.last_message_at = max(thread.last_message_at, row.updated_at)
             session.flush()
@@ -214,7 +214,8 @@ def _thread(session: Session, user_id: str, persona_id: str, thread_id: str | No
         thread = Conversation(persona_id=persona_id, user_id=user_id)
         session.add(thread)
         return thread
-    thread = thread_row(session, user_id, thread_id)
+    # Two questions at once: the second one waits here, and finds the answer to the first.
+    thread = thread_row(session, user_id, thread_id, lock=True)
     if thread.persona_id != persona_id:
         raise NotFound("There is no such thread with this clone.")
     if session.exec(

@@ -21,6 +21,7 @@ from clone_studio.services.backup.archive import ArchiveReader
 from clone_studio.services.backup.making import BackupService
 from clone_studio.services.backup.manifest import Manifest, Secrets
 from clone_studio.services.fingerprints import Fingerprint
+from clone_studio.services.jobs import ALL, TEND, JobQueue
 from clone_studio.services.secret import SECRET_FILE
 from clone_studio.settings import Settings
 
@@ -51,12 +52,20 @@ class RestoreService:
         store: Where the documents go.
         settings: Where the data folder is, and whether the environment sets the secret key.
         backups: Saves what is replaced.
+        jobs: Gets the work that a restore leaves for the next start.
     """
 
     def __init__(
-        self, database: Database, *, store: FileStore, settings: Settings, backups: BackupService
+        self,
+        database: Database,
+        *,
+        store: FileStore,
+        settings: Settings,
+        backups: BackupService,
+        jobs: JobQueue,
     ) -> None:
         self._database = database
+        self._jobs = jobs
         self._store = store
         self._settings = settings
         self._backups = backups
@@ -106,6 +115,9 @@ class RestoreService:
                 connection = session.connection()
                 clones, used = _fill(connection, backup, keys)
                 compared = _compare(clones, backup.manifest)
+                if not self._database.is_sqlite:
+                    # Indexes that only large clones have are no part of the schema.
+                    self._jobs.enqueue(session, TEND, ALL, {})
                 draft = self._key_draft(backup)
         except BaseException:
             for key in keys.values():
@@ -177,9 +189,9 @@ def _fill(
         schema.upgrade(connection)
         used = connection.execute(text("SELECT storage_key FROM files")).scalars()
         return fingerprints.take(connection), set(used)
-    except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:
+    except DBAPIError as error:
         # The driver's words can repeat a row, which is somebody's text.
-        reason = type(getattr(error, "orig", error)).__name__
+        reason = type(error.orig).__name__
         raise BackupError(
             f"The database refused {at} ({reason}), so nothing was changed."
         ) from None

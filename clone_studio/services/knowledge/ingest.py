@@ -20,7 +20,16 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.search.segment import Segment
 from clone_studio.services.events import EventBus
-from clone_studio.services.jobs import JobAgain, JobLost, JobQueue, RunningJob, Work
+from clone_studio.services.jobs import (
+    ALL,
+    TEND,
+    JobAgain,
+    JobLost,
+    JobMoot,
+    JobQueue,
+    RunningJob,
+    Work,
+)
 from clone_studio.services.knowledge import chunk
 from clone_studio.services.knowledge.parsing import End, Part, parse
 from clone_studio.services.knowledge.shelf import Shelf, bump_revision, set_columns
@@ -39,7 +48,7 @@ NO_TEXT = "No text was found in the document. Choose another one."
 
 
 class Ingester:
-    """Does the jobs `ingest` and `embed`; the subject of both is a file.
+    """Does the jobs `ingest` and `embed`, whose subject is a file, and `tend`, about the index.
 
     Args:
         database: Where the rows are.
@@ -71,9 +80,10 @@ class Ingester:
         self._shelf = Shelf(database, index, jobs, events)
 
     def register(self) -> None:
-        """Have the queue's jobs of both kinds done here."""
+        """Have the queue's jobs of these kinds done here."""
         self._jobs.register("ingest", Work(self.ingest, self.give_up_reading))
         self._jobs.register("embed", Work(self.embed, self.give_up_embedding))
+        self._jobs.register(TEND, Work(self.tend, self.give_up_tending))
 
     def ingest(self, job: RunningJob) -> None:
         """Read a document until search by words serves it.
@@ -162,7 +172,22 @@ class Ingester:
             after = chunks[-1].position
             if time.monotonic() - began < BATCH_SECONDS / 2:
                 size = min(LARGEST_BATCH, size * 2)
-        self._shelf.change(job, embedding="done", stage="")
+        with self._shelf.writing(job) as (session, file):
+            set_columns(file, {"embedding": "done", "stage": ""})
+            if self._index.wants_tending(session, file.persona_id, embedder.model):
+                self._jobs.enqueue(session, TEND, ALL, {})
+        self._shelf.publish(file)
+
+    def tend(self, job: RunningJob) -> None:
+        """Have the index make search quick where there is much.
+
+        Raises:
+            ProviderError: Not now.
+        """
+        self._index.tend()
+
+    def give_up_tending(self, job: RunningJob, error: StudioError) -> None:
+        """Do nothing more: search is slower, and the next large file asks again."""
 
     def _is_exchanged(self, embedder: Embedder) -> bool:
         return self._embedder.model != embedder.model
@@ -193,7 +218,7 @@ class Ingester:
         with self._database.read() as session:
             file = session.get(StoredFile, job.subject_id)
         if file is None:
-            raise JobLost("The file was deleted.")
+            raise JobMoot("The file was deleted.")
         self._index.send_vectors(file.persona_id, file.id, model, windows, vectors)
 
     def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
@@ -211,10 +236,13 @@ class Ingester:
         with self._database.write() as session:
             lacking = self._index.files_lacking_vectors(session, self._embedder.model)
             settled = session.exec(
-                select(StoredFile).where(
+                select(StoredFile)
+                .where(
                     col(StoredFile.state).in_(READY_STATES),
                     col(StoredFile.embedding).in_(("done", "failed")),
                 )
+                # Another process does the same when both start; neither waits for the other.
+                .with_for_update(skip_locked=True)
             ).all()
             files = [file for file in settled if file.id in lacking]
             for file in files:
@@ -239,7 +267,7 @@ class Ingester:
     def _give_up(self, job: RunningJob, **values: str) -> None:
         """Change the file of a job that is settled already."""
         with self._database.write() as session:
-            file = session.get(StoredFile, job.subject_id)
+            file = session.get(StoredFile, job.subject_id, with_for_update=True)
             if file is None:
                 return
             set_columns(file, {name: value[:500] for name, value in values.items()})

@@ -12,7 +12,7 @@ from clone_studio.models import Chunk, DocumentPage, Persona, StoredFile
 from clone_studio.models.base import new_id
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.services.events import EventBus
-from clone_studio.services.jobs import JobLost, JobQueue, RunningJob
+from clone_studio.services.jobs import JobMoot, JobQueue, RunningJob
 from clone_studio.services.knowledge.parsing import Part
 
 HEADING_CHARS = 300
@@ -35,13 +35,14 @@ class Shelf:
         """Open a transaction on the job's file.
 
         Raises:
-            JobLost: The job is not ours any more, or its file was deleted.
+            JobLost: The job is not ours any more.
+            JobMoot: Its file was deleted.
         """
         with self._database.write() as session:
             self._jobs.hold(session, job)
-            file = session.get(StoredFile, job.subject_id)
+            file = session.get(StoredFile, job.subject_id, with_for_update=True)
             if file is None:
-                raise JobLost("The file was deleted.")
+                raise JobMoot("The file was deleted.")
             yield session, file
             file.updated_at = utc_now()
             session.add(file)
