@@ -11,10 +11,12 @@ from clone_studio.provider_choice import (
     event_bus,
     language_model,
     local_speech,
+    placed_vectors,
     redis_server,
     speech_account,
     speech_engine,
     text_embedder,
+    waits_for_services,
 )
 from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.embeddings.protocol import Embedder
@@ -23,8 +25,9 @@ from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.redis_server import RedisServer
-from clone_studio.providers.search.database import DatabaseSearchIndex
-from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.search.database import DatabaseSearchIndex, own_store
+from clone_studio.providers.search.pinecone import PineconeVectors
+from clone_studio.providers.search.protocol import RemoteVectors, SearchIndex, VectorStore
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
@@ -41,6 +44,7 @@ from clone_studio.services.installing import ModelInstaller
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
+from clone_studio.services.moving import VectorMover
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
@@ -49,6 +53,7 @@ from clone_studio.services.prompts import PromptService
 from clone_studio.services.speech import SpeechService
 from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
+from clone_studio.services.sweeping import Sweeper, request_sweep
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.services.voices import VoiceService
@@ -74,6 +79,9 @@ class Services:
     speech_engine: SpeechEngine
     local_speech: LocalSpeech
     index: SearchIndex
+    remote_vectors: RemoteVectors
+    sweeper: Sweeper
+    mover: VectorMover
     store: FileStore
     auth: AuthService
     account: AccountService
@@ -192,7 +200,29 @@ class _Build:
 
     @cached_property
     def index(self) -> SearchIndex:
-        return DatabaseSearchIndex(self.database)
+        places = self._row_vectors, self.remote_vectors
+        vectors = placed_vectors(self.database, *places, self.stored.in_force)
+        return DatabaseSearchIndex(self.database, vectors)
+
+    @cached_property
+    def _row_vectors(self) -> VectorStore:
+        return own_store(self.database)
+
+    @cached_property
+    def remote_vectors(self) -> RemoteVectors:
+        return PineconeVectors(
+            self.database, self.stored.in_force, sweep=lambda *at: request_sweep(self.jobs, *at)
+        )
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        made = Sweeper(self.database, vectors=self.remote_vectors, jobs=self.jobs)
+        made.register()
+        return made
+
+    @cached_property
+    def mover(self) -> VectorMover:
+        return VectorMover(self.database, rows=self._row_vectors, remote=self.remote_vectors)
 
     @cached_property
     def store(self) -> FileStore:
@@ -296,7 +326,7 @@ class _Build:
             prompts=self.prompts,
             knowledge=self.knowledge,
             conversations=self.conversations,
-            waits=lambda: self.stored.in_force().uses_openai_embeddings,
+            waits=lambda: waits_for_services(self.stored.in_force()),
         )
 
     @cached_property
@@ -314,6 +344,7 @@ class _Build:
             llm=self.llm,
             embedder=self.embedder,
             speech_engine=self.speech_engine,
+            vectors=self.remote_vectors,
         )
 
     @cached_property

@@ -1,9 +1,11 @@
 """Which provider the settings choose, and what each choice depends on."""
 
 import hashlib
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
+from clone_studio.db import Database
 from clone_studio.providers.cache.memory import MemoryCache
 from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.cache.redis import RedisCache
@@ -19,6 +21,9 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.llm.unusable import UnusableModel
 from clone_studio.providers.redis_server import RedisServer
+from clone_studio.providers.search.pinecone_service import PineconeService, Place
+from clone_studio.providers.search.placed import PlacedVectors
+from clone_studio.providers.search.protocol import RemoteVectors, VectorStore
 from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
@@ -108,6 +113,36 @@ def speech_inputs(settings: Settings) -> tuple[object, ...]:
     )
 
 
+def placed_vectors(
+    database: Database, rows: VectorStore, remote: RemoteVectors, settings: Callable[[], Settings]
+) -> VectorStore:
+    """Return both stores as one, whose new vectors go where the settings in force say."""
+    return PlacedVectors(database, rows, remote, goes_elsewhere=lambda: settings().uses_pinecone)
+
+
+def pinecone_check(settings: Settings, dimension: int) -> str:
+    """Return one sentence saying that the Pinecone of `settings` takes vectors of this size.
+
+    Raises:
+        ProviderError: It does not; with what mends it.
+    """
+    service = PineconeService(Place.of(settings))
+    try:
+        return service.check(dimension)
+    finally:
+        service.close()
+
+
+def vector_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what decides where vectors are kept and which of them can be searched."""
+    return settings.uses_pinecone, settings.pinecone_api_key, settings.pinecone_index
+
+
+def waits_for_services(settings: Settings) -> bool:
+    """Say whether making a prompt mostly waits for services elsewhere."""
+    return settings.uses_openai_embeddings or settings.uses_pinecone
+
+
 def speech_account(settings: Settings) -> str:
     """Return what tells apart whose voices `speech_engine` has, without telling a key."""
     shown = [
@@ -145,4 +180,6 @@ MAKERS = Makers(
     speech=speech_engine,
     speech_inputs=speech_inputs,
     elevenlabs=elevenlabs,
+    pinecone_check=pinecone_check,
+    vector_inputs=vector_inputs,
 )

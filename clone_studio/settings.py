@@ -17,6 +17,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
 ELEVENLABS_PLACE = "api.elevenlabs.io"
+PINECONE_PLACE = "api.pinecone.io"
 REDIS_PORT = 6379
 # Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
 # never taken for one.
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("openai_base_url", "elevenlabs_base_url", mode="before")
+    @field_validator("openai_base_url", "elevenlabs_base_url", "pinecone_host", mode="before")
     @classmethod
     def _web_address(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -117,16 +118,6 @@ class Settings(BaseSettings):
             )
         return address or None
 
-    @field_validator("redis_url")
-    @classmethod
-    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _is_redis_address(value.get_secret_value()):
-            raise ValueError(
-                "an address of Redis begins with redis://, rediss:// or unix://, such as "
-                "redis://127.0.0.1:6379/0"
-            )
-        return value
-
     @field_validator("database_address")
     @classmethod
     def _usable_database(cls, value: SecretStr | None) -> SecretStr | None:
@@ -136,6 +127,16 @@ class Settings(BaseSettings):
             from clone_studio.database_url import database_url
 
             database_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_redis_address(value.get_secret_value()):
+            raise ValueError(
+                "an address of Redis begins with redis://, rediss:// or unix://, such as "
+                "redis://127.0.0.1:6379/0"
+            )
         return value
 
     @field_validator("workers")
@@ -200,6 +201,11 @@ class Settings(BaseSettings):
     def elevenlabs_place(self) -> str:
         """Host (and port) of ElevenLabs' server, for people: no path, no credentials."""
         return _host_of(self.elevenlabs_base_url) or ELEVENLABS_PLACE
+
+    @property
+    def pinecone_place(self) -> str:
+        """Host (and port) of Pinecone's control plane, for people: no path, no credentials."""
+        return _host_of(self.pinecone_host) or PINECONE_PLACE
 
     @property
     def max_file_bytes(self) -> int:

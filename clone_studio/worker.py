@@ -13,6 +13,7 @@ from clone_studio.logs import set_up
 from clone_studio.services.connections import LOOK_SECONDS
 from clone_studio.services.job_runner import IDLE_SECONDS, JobRunner
 from clone_studio.services.jobs import TEND
+from clone_studio.services.sweeping import KINDS
 from clone_studio.upkeep import migrator
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,8 @@ class Worker(JobRunner):
     """The job threads of one process.
 
     Embedding a large file takes minutes, and so does an index: they have a thread of their own,
-    so that they never keep a new file from being read.
+    so that they never keep a new file from being read. So has deleting at a service elsewhere,
+    which may be away.
 
     Args:
         studio: The services of this process.
@@ -33,7 +35,7 @@ class Worker(JobRunner):
     """
 
     def __init__(self, studio: Services, *, ingesters: int) -> None:
-        lanes = [("embed", TEND), *[("ingest",)] * ingesters] if ingesters else []
+        lanes = [("embed", TEND), *[("ingest",)] * ingesters, KINDS] if ingesters else []
         # Only the process that queues a job is woken by it. Where several share a database, the
         # others look often: somebody waits for a document to be read.
         idle = IDLE_SECONDS if studio.database.is_sqlite else SHARED_IDLE_SECONDS

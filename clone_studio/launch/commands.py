@@ -68,6 +68,7 @@ class Launcher:
             "bench": lambda: self._tool("bench"),
             "screenshots": lambda: self._tool("bench.screenshots"),
             "models": self._models,
+            "vectors": self._vectors,
         }[self._options.command]()
 
     def _up(self) -> int:
@@ -98,6 +99,10 @@ class Launcher:
         if not self._environment.is_made:
             raise Failure("The Python packages are not installed. Install them with: ./studio up")
         return self._become("clone_studio.doctor", *self._options.rest)
+
+    def _vectors(self) -> int:
+        self._environment.install()
+        return self._become("clone_studio.vectors", *self._options.rest)
 
     def _dev(self) -> int:
         require_free_port(self._options.host, self._options.port)

@@ -26,10 +26,11 @@ COMMANDS = {
     "bench": "measure the studio against its targets",
     "screenshots": "make the pictures of the README",
     "models": "list, install or verify the local models",
+    "vectors": "say where vectors are kept, or move them",
 }
 
 TAKE_ARGUMENTS = frozenset(
-    {"test", "bench", "screenshots", "models", "backup", "restore", "doctor"}
+    {"test", "bench", "screenshots", "models", "backup", "restore", "doctor", "vectors"}
 )
 
 

@@ -11,6 +11,7 @@ from clone_studio.components.connections import (
     models_form,
     openai_form,
     speech_form,
+    vectors_form,
 )
 from clone_studio.components.health import needing_attention
 from clone_studio.components.local_models import local_models
@@ -60,6 +61,12 @@ KEYS = Section(
     rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
 )
 MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
+VECTORS = Section(
+    "vectors",
+    "Search by meaning",
+    ConnectionsState.vectors_words,
+    HealthState.tones.get("vectors", "neutral"),
+)
 SPEECH = Section(
     "speech",
     "Speech",
@@ -68,7 +75,7 @@ SPEECH = Section(
 )
 LOCAL = Section("local-models", "Local models", LocalModelsState.words, "success")
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
-SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, SPEECH, LOCAL, HEALTH)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, VECTORS, SPEECH, LOCAL, HEALTH)
 
 
 def view() -> rx.Component:
@@ -129,6 +136,11 @@ def _owners_sections() -> list[rx.Component]:
             MODELS,
             "What writes the answers, and what finds passages by meaning.",
             owned(ConnectionsState, models_form(ConnectionsState)),
+        ),
+        section(
+            VECTORS,
+            "Where the vectors are kept by which passages are found in other words.",
+            owned(ConnectionsState, vectors_form(ConnectionsState)),
         ),
         section(
             SPEECH,

@@ -45,7 +45,8 @@ class RedisLine:
         server: The Redis.
         name: What the line is for, in the log.
         patience: Seconds that a caller waits for a reply.
-        keeps: Whether what is posted while Redis does not answer is sent later.
+        keeps: Whether what is posted while Redis does not answer is sent later. Such a line is
+            for posting only.
         instead: Gives the command that is sent in the place of those that were dropped.
     """
 
@@ -195,13 +196,13 @@ class RedisLine:
         self._client.ping()
         began = time.perf_counter()
         self._client.ping()
-        steady = time.perf_counter() - began <= STEADY_SECONDS
+        # Nobody waits for what is posted: it may take a long way.
+        steady = self._keeps or time.perf_counter() - began <= STEADY_SECONDS
         with self._changed:
             self._serving = steady
             self._pause = FIRST_PAUSE_SECONDS if steady else self._longer()
-        if not steady:
-            return
-        logger.info("Redis at %s answers again for %s", self._server.place, self._name)
+        if steady:
+            logger.info("Redis at %s answers again for %s", self._server.place, self._name)
 
     def _lose(self, batch: Sequence[_Command], error: Exception) -> None:
         # Only the kind: the text of an error may repeat the address, which holds a password.

@@ -42,7 +42,8 @@ class Makers:
 
     `model_inputs`, `embedder_inputs` and `speech_inputs` return what of the settings each
     depends on: while that stays the same, so does the provider. `openai_model` and `elevenlabs`
-    are the servers of the settings, whoever answers and speaks.
+    are the servers of the settings, whoever answers and speaks. `pinecone_check` tries Pinecone
+    with vectors of a size; `vector_inputs` decides which vectors are found.
     """
 
     model: Callable[[Settings], LanguageModel]
@@ -53,6 +54,8 @@ class Makers:
     speech: Callable[[Settings], SpeechEngine]
     speech_inputs: Inputs
     elevenlabs: Callable[[Settings], SpeechEngine]
+    pinecone_check: Callable[[Settings, int], str]
+    vector_inputs: Inputs
 
 
 class Connections:
@@ -138,11 +141,11 @@ class Connections:
         if isinstance(speech, SwitchedSpeech) and _differ(makers.speech_inputs, before, now):
             await speech.exchange(makers.speech(now))
             logger.info("Answers are spoken by %s from now on", speech.kind)
-        if not isinstance(self._embedder, SwitchedEmbedder) or not _differ(
-            makers.embedder_inputs, before, now
-        ):
+        embedder = self._embedder
+        if isinstance(embedder, SwitchedEmbedder) and _differ(makers.embedder_inputs, before, now):
+            await asyncio.to_thread(embedder.exchange, makers.embedder(now))
+        elif not _differ(makers.vector_inputs, before, now):
             return 0
-        await asyncio.to_thread(self._embedder.exchange, makers.embedder(now))
         waiting = await asyncio.to_thread(self._reembed)
         logger.info("Vectors are made by %s; %d files wait", self._embedder.model, waiting)
         return waiting
@@ -152,7 +155,7 @@ class Connections:
 
         Args:
             user_id: The owner.
-            service: Which one: `openai` or `elevenlabs`.
+            service: Which one: `openai`, `elevenlabs` or `pinecone`.
             typed: Settings by name, on top of those in force.
 
         Raises:
@@ -163,6 +166,7 @@ class Connections:
         tests: dict[str, tuple[str, Callable[[Settings], Awaitable[str]]]] = {
             "openai": ("openai_place", self._test_openai),
             "elevenlabs": ("elevenlabs_place", self._test_elevenlabs),
+            "pinecone": ("pinecone_place", self._test_pinecone),
         }
         tried = await asyncio.to_thread(self._stored.tried, user_id, typed)
         if service not in tests:
@@ -201,6 +205,10 @@ class Connections:
             return await engine.check()
         finally:
             await engine.close()
+
+    async def _test_pinecone(self, tried: Settings) -> str:
+        dimension = await asyncio.to_thread(lambda: self._embedder.dimension)
+        return await asyncio.to_thread(self._makers.pinecone_check, tried, dimension)
 
     async def nearby(self, user_id: str) -> Nearby | None:
         """Look for a model server on this machine, to offer it; None where it is of no use.

@@ -104,8 +104,8 @@ class JobRunner:
         except JobMoot:
             logger.info("Job %s was about something that is gone", job.id)
             self._jobs.finish(job)
-        except JobAgain:
-            self._jobs.again(job)
+        except JobAgain as again:
+            self._jobs.again(job, again.after)
         except StudioError as error:
             self._failed(job, error)
         except Exception:

@@ -44,9 +44,16 @@ class JobMoot(StudioError):
 
 
 class JobAgain(StudioError):
-    """The job did a fair share and goes to the end of the queue, so that others get a turn."""
+    """The job is not through and goes to the end of the queue, so that others get a turn.
+
+    `after` is how many seconds it rests there.
+    """
 
     code = "job_again"
+
+    def __init__(self, detail: str, *, after: float = 0.0) -> None:
+        super().__init__(detail)
+        self.after = after
 
 
 @dataclass
@@ -111,10 +118,19 @@ class JobQueue:
         """Say how jobs of `kind` are done in this process."""
         self.works[kind] = work
 
-    def enqueue(self, session: Session, kind: str, subject_id: str, payload: dict[str, Any]) -> str:
+    def enqueue(
+        self,
+        session: Session,
+        kind: str,
+        subject_id: str,
+        payload: dict[str, Any],
+        *,
+        after: float = 0.0,
+    ) -> str:
         """Queue a job in the caller's transaction and return its id.
 
-        A job of the same kind and subject that still waits is used again.
+        A job of the same kind and subject that still waits is used again. It is taken `after`
+        seconds or later.
         """
         waiting = session.exec(
             select(Job)
@@ -123,7 +139,8 @@ class JobQueue:
             .with_for_update(skip_locked=True)
         ).first()
         job = waiting or Job(kind=kind, subject_id=subject_id)
-        job.payload, job.run_after, job.updated_at = payload, utc_now(), utc_now()
+        job.payload, job.updated_at = payload, utc_now()
+        job.run_after = job.updated_at + timedelta(seconds=after)
         session.add(job)
         event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
         return job.id
@@ -236,9 +253,10 @@ class JobQueue:
         """Mark a job as done, unless it is not ours any more."""
         self._settle(job, state="done")
 
-    def again(self, job: RunningJob) -> None:
+    def again(self, job: RunningJob, after: float = 0.0) -> None:
         """Put a job that is not through at the end of the queue; this was no failed attempt."""
-        self._settle(job, state="queued", run_after=utc_now(), attempts=0)
+        run_after = utc_now() + timedelta(seconds=after)
+        self._settle(job, state="queued", run_after=run_after, attempts=0)
         self.wake()
 
     def release(self, job: RunningJob) -> None:

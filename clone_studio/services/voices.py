@@ -120,9 +120,10 @@ class VoiceService:
         if wanted in known:
             return ClonesVoice(known[wanted], settings_of(persona.voice_settings))
         stand_in = known.get(self._engine.default_voice_id)
-        if stand_in is None:
-            stand_in = Voice(wanted, persona.voice_name or "Unknown voice")
-        return ClonesVoice(stand_in, settings_of(persona.voice_settings), _instead(persona))
+        words = _instead(persona, stand_in)
+        return ClonesVoice(
+            stand_in or Voice(wanted, "No voice"), settings_of(persona.voice_settings), words
+        )
 
     async def choose(self, user_id: str, ref: str, voice_id: str) -> ClonesVoice:
         """Give a clone another voice; it speaks from the next answer on.
@@ -190,9 +191,15 @@ def _unpacked(packed: bytes | None) -> tuple[Voice, ...]:
         return ()
 
 
-def _instead(persona: PersonaInfo) -> str:
-    """Return the sentence about a chosen voice that is not there; empty where none was chosen."""
-    if persona.voice_id in {"", DEFAULT_VOICE_ID}:
+def _instead(persona: PersonaInfo, stand_in: Voice | None) -> str:
+    """Return the sentence about a voice that is not there and who speaks until another is chosen.
+
+    Empty where none was chosen and the studio's own speaks.
+    """
+    is_own = persona.voice_id in {"", DEFAULT_VOICE_ID}
+    if is_own and stand_in is not None:
         return ""
     name = f"“{persona.voice_name}”" if persona.voice_name else "The chosen voice"
-    return f"{name} is not among the voices of the present engine. Choose another one."
+    name = "The voice of clones that have none" if is_own else name
+    absent = f"{name} is not among the voices of the present engine. Choose another one."
+    return f"{absent} {stand_in.name} speaks until then." if stand_in is not None else absent

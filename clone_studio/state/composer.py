@@ -6,6 +6,7 @@ Apart from the conversation, so that typing re-renders no bubble.
 import reflex as rx
 
 from clone_studio.bootstrap import services
+from clone_studio.services.slugs import SLUG_LIMIT
 from clone_studio.state.base import StudioState
 from clone_studio.state.drafts import keep_draft, read_draft
 
@@ -20,6 +21,7 @@ class ComposerState(StudioState):
 
     _clone: str = ""
     _sent: str = ""
+    _refused: str = ""
 
     def _show(self, clone: str) -> None:
         """Show the draft for `clone`."""
@@ -42,14 +44,16 @@ class ComposerState(StudioState):
         if restore:
             self._sent = ""
             self._compose(text)
-        self.problem = why
+        self._refused, self.problem = text.strip(), why
 
     @rx.event
-    def keep(self, text: str) -> None:
-        """Keep what is being typed."""
-        text = str(text)
+    def keep(self, text: str, clone: str) -> None:
+        """Keep what is being typed to `clone`; the page may show another one by now."""
+        text, clone = str(text), str(clone)[:SLUG_LIMIT]
         # The last keystrokes may arrive after the question was sent.
         if text.strip() == self._sent or len(text) > services().settings.max_question_chars:
             return
-        self.drafts = keep_draft(self.drafts, self._clone, text)
-        self.problem = ""
+        self.drafts = keep_draft(self.drafts, clone, text)
+        # Nor may they take away why it was refused.
+        if clone == self._clone and text.strip() != self._refused:
+            self.problem = ""

@@ -9,7 +9,7 @@ import pytest
 
 from clone_studio.providers.events.redis import RedisEventBus
 from clone_studio.services.events import GAP, QUEUE_LIMIT, EventBus, MemoryEventBus, Subscription
-from tests.servers.redis_server import RedisProcess, server_at
+from tests.servers.redis_server import RedisProcess, SlowRoad, server_at
 from tests.waiting import until
 
 Pair = tuple[EventBus, EventBus]
@@ -185,6 +185,26 @@ async def test_a_redis_that_was_killed_is_found_again_and_the_gap_is_told(
         redis_process.start()
         kinds = await heard_again(here, subscription, "after")
         assert "gap" in kinds[: kinds.index("after")]
+
+
+async def test_a_redis_that_is_far_away_carries_news_also_after_a_break(
+    buses: Callable[..., RedisEventBus], redis_process: RedisProcess
+) -> None:
+    there = buses()
+    road = SlowRoad(redis_process.place, 0.05)
+    with road.open() as place:
+        here = RedisEventBus(
+            server_at(redis_process.url.replace(redis_process.place, place), b"one")
+        )
+        async with there.subscribe("a:", GAP) as subscription:
+            await connected(subscription)
+            redis_process.pause()
+            here.publish("a:1", {"type": "meanwhile"})
+            await until(lambda: here.dropped)
+            redis_process.go_on()
+            kinds = await heard_again(here, subscription, "after")
+            assert "gap" in kinds[: kinds.index("after")]
+        await asyncio.to_thread(here.close)
 
 
 async def test_what_waits_is_bounded_and_a_gap_stands_where_the_oldest_are_dropped(

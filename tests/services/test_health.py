@@ -113,7 +113,7 @@ def service(
     clock: Clock,
     *,
     cache: Cache | None = None,
-    deadline: float = 0.2,
+    deadline: float = 20,
 ) -> HealthService:
     return HealthService(
         studio.stored,
@@ -122,6 +122,7 @@ def service(
         llm=llm,
         embedder=meaning,
         speech_engine=Parrot(),
+        vectors=studio.remote_vectors,
         clock=clock,
         deadline=deadline,
     )
@@ -189,8 +190,9 @@ async def test_the_language_model_is_asked_once_a_minute_for_everybody(
 
 
 async def test_a_model_that_does_not_answer_delays_nobody_and_is_shown_when_it_does(
-    health: HealthService, llm: Asked, clock: Clock
+    studio: Services, llm: Asked, meaning: Meaning, clock: Clock
 ) -> None:
+    health = service(studio, llm, meaning, clock, deadline=0.2)
     llm.free.clear()
     async with asyncio.timeout(5):
         found = part(await health.report(), "language model")
@@ -201,6 +203,7 @@ async def test_a_model_that_does_not_answer_delays_nobody_and_is_shown_when_it_d
     assert llm.checks == 1, "the first question still stands"
     llm.free.set()
     assert part(await health.report(), "language model").detail == "It answers."
+    await health.close()
 
 
 async def test_redis_is_told_with_its_place_and_without_its_password(
@@ -211,7 +214,7 @@ async def test_redis_is_told_with_its_place_and_without_its_password(
     redis_process: RedisProcess,
 ) -> None:
     cache = RedisCache(server_at(redis_process.url))
-    health = service(studio, llm, meaning, clock, cache=cache, deadline=20)
+    health = service(studio, llm, meaning, clock, cache=cache)
     found = part(await health.report(), "cache")
     assert found.detail.startswith(f"Redis at {redis_process.place} answers in ")
     assert (found.status, found.fix) == ("ok", "")
@@ -298,6 +301,7 @@ async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm
         llm=llm,
         embedder=Meaning(),
         speech_engine=NoSpeech(),
+        vectors=studio.remote_vectors,
         clock=Clock(),
     ).report()
     assert health.status == "down"
@@ -374,6 +378,7 @@ async def test_speech_that_is_missing_is_said_with_its_repair(
             llm=llm,
             embedder=Meaning(),
             speech_engine=engine,
+            vectors=studio.remote_vectors,
         ).report()
         speech = part(health, "speech")
         assert speech.status == status

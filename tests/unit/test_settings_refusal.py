@@ -32,12 +32,12 @@ def _read(**environ: str) -> subprocess.CompletedProcess[str]:
         ("STUDIO_SECRET_KEY", "far-too-short"),
         ("OPENAI_API_KEY", "sk-two words"),
         ("OPENAI_BASE_URL", "localhost:port"),
+        ("DATABASE_URL", "postgres://me:hidden@host/name?sslmode=never"),
         ("REDIS_URL", "localhost:6379"),
         ("REDIS_URL", "http://:hunter2@localhost:6379"),
         ("REDIS_URL", "redis://:hunter2@localhost:port"),
         ("REDIS_URL", "redis:///0"),
         ("REDIS_URL", "unix://?db=1"),
-        ("DATABASE_URL", "postgres://me:hidden@host/name?sslmode=never"),
     ],
 )
 def test_it_is_named_in_one_line(name: str, value: str) -> None:

@@ -27,7 +27,7 @@ class DatabaseSearchIndex:
 
     def __init__(self, database: Database, vectors: VectorStore | None = None) -> None:
         self._keyword = KeywordIndex(database)
-        self._vectors: VectorStore = vectors or _own_store(database)
+        self._vectors: VectorStore = vectors or own_store(database)
 
     def add(self, session: Session, persona_id: str, file_id: str, segment: Segment) -> None:
         """Add the chunks of a file that `segment` describes to the keyword index."""
@@ -54,6 +54,10 @@ class DatabaseSearchIndex:
     ) -> None:
         """Store the vectors of `(chunk_id, window)` pairs; those of their chunks are replaced."""
         self._vectors.add(session, persona_id, model, windows, vectors)
+
+    def confirm_vectors(self, persona_id: str, file_id: str, model: str) -> None:
+        """Wait until a search finds the vectors of a file that a service elsewhere keeps."""
+        self._vectors.confirm(persona_id, file_id, model)
 
     def lacking_vectors(
         self, session: Session, model: str, file_id: str, after: int, limit: int
@@ -100,5 +104,6 @@ class DatabaseSearchIndex:
         return self._keyword.counts(persona_id, terms)
 
 
-def _own_store(database: Database) -> VectorStore:
+def own_store(database: Database) -> VectorStore:
+    """Return what keeps vectors in the studio's own database, whichever engine it has."""
     return VectorIndex(database) if database.is_sqlite else PgvectorStore(database)

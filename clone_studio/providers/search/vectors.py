@@ -121,6 +121,9 @@ class VectorIndex:
         ]
         session.execute(insert(ChunkVector), rows)
 
+    def confirm(self, persona_id: str, file_id: str, model: str) -> None:
+        """Do nothing: rows are found as soon as they are written."""
+
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
         """Forget the vectors of a file."""
         of_file = select(Chunk.id).where(Chunk.persona_id == persona_id, Chunk.file_id == file_id)

@@ -13,7 +13,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.errors import DocumentError, ProviderError, StudioError
+from clone_studio.errors import DocumentError, ProviderDown, ProviderError, StudioError
 from clone_studio.models import Chunk, StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.files.protocol import FileStore
@@ -44,6 +44,8 @@ LARGEST_BATCH = 512
 # enough that a fast service is not kept waiting by transactions.
 BATCH_SECONDS = 2.0
 TURN_SECONDS = 20.0
+# Making an index takes about so long.
+TEND_AGAIN_SECONDS = 20.0
 NO_TEXT = "No text was found in the document. Choose another one."
 
 
@@ -172,6 +174,7 @@ class Ingester:
             after = chunks[-1].position
             if time.monotonic() - began < BATCH_SECONDS / 2:
                 size = min(LARGEST_BATCH, size * 2)
+        self._confirm(job, embedder.model)
         with self._shelf.writing(job) as (session, file):
             set_columns(file, {"embedding": "done", "stage": ""})
             if self._index.wants_tending(session, file.persona_id, embedder.model):
@@ -182,9 +185,12 @@ class Ingester:
         """Have the index make search quick where there is much.
 
         Raises:
-            ProviderError: Not now.
+            JobAgain: Another process is at it.
         """
-        self._index.tend()
+        try:
+            self._index.tend()
+        except ProviderDown as error:
+            raise JobAgain(error.detail, after=TEND_AGAIN_SECONDS) from error
 
     def give_up_tending(self, job: RunningJob, error: StudioError) -> None:
         """Do nothing more: search is slower, and the next large file asks again."""
@@ -215,11 +221,20 @@ class Ingester:
         self, job: RunningJob, model: str, windows: Sequence[tuple[str, int]], vectors: Vectors
     ) -> None:
         """Hand the vectors to where they are kept, outside of every transaction."""
+        file = self._file_of(job)
+        self._index.send_vectors(file.persona_id, file.id, model, windows, vectors)
+
+    def _confirm(self, job: RunningJob, model: str) -> None:
+        """Wait until a search finds the file's vectors, where that takes a while."""
+        file = self._file_of(job)
+        self._index.confirm_vectors(file.persona_id, file.id, model)
+
+    def _file_of(self, job: RunningJob) -> StoredFile:
         with self._database.read() as session:
             file = session.get(StoredFile, job.subject_id)
         if file is None:
             raise JobMoot("The file was deleted.")
-        self._index.send_vectors(file.persona_id, file.id, model, windows, vectors)
+        return file
 
     def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
         with self._database.read() as session:
