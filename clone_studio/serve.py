@@ -192,6 +192,8 @@ def main() -> None:
     # What the studio keeps is for its own account alone, on a machine that others use too.
     os.umask(0o077)
     os.chdir(PROJECT_ROOT)
+    if settings.workers > 1:
+        _refuse_newer(settings.database_url)
     if not (BUILD_DIR / "index.html").is_file():
         place = BUILD_DIR.relative_to(PROJECT_ROOT)
         sys.exit(f"studio: there is no built page in {place}. Run ./studio up first.")
@@ -203,6 +205,24 @@ def main() -> None:
         if end.code and log:
             sys.stdout.write(f"studio: The studio ended unexpectedly; why is at the end of {log}\n")
         raise
+
+
+def _refuse_newer(database_url: str) -> None:
+    """End with one sentence when a later version has changed the database.
+
+    A worker says so, too; but of several, one that ends is started again, for ever.
+    """
+    from clone_studio.db import Database
+    from clone_studio.errors import NewerDatabase
+    from clone_studio.services.migrating import known_revision
+
+    database = Database(database_url)
+    try:
+        known_revision(database)
+    except NewerDatabase as error:
+        sys.exit(f"studio: {error.detail}")
+    finally:
+        database.dispose()
 
 
 def _note(data_dir: Path) -> Path:

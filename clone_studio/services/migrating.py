@@ -48,15 +48,7 @@ class Migrator:
             self._database.migrate()
 
     def _is_current(self) -> bool:
-        with self._database.read() as session:
-            revision = schema.current(session.connection())
-        if revision is not None and revision not in schema.known():
-            raise NewerDatabase(
-                f"The database has schema {revision}, which a later version of Clone Studio made; "
-                f"this version knows {schema.head()}. Start the later version, or restore a "
-                "backup that was made before the upgrade."
-            )
-        return revision == schema.head()
+        return known_revision(self._database) == schema.head()
 
     def _save(self) -> None:
         """Copy a database that holds something."""
@@ -94,3 +86,20 @@ class Migrator:
             with suppress(OSError):
                 draft.unlink()
         return target
+
+
+def known_revision(database: Database) -> str | None:
+    """Return the revision of a database; None where no migration was ever run.
+
+    Raises:
+        NewerDatabase: It is one that this program does not know.
+    """
+    with database.read() as session:
+        revision = schema.current(session.connection())
+    if revision is not None and revision not in schema.known():
+        raise NewerDatabase(
+            f"The database has schema {revision}, which a later version of Clone Studio made; "
+            f"this version knows {schema.head()}. Start the later version, or restore a "
+            "backup that was made before the upgrade."
+        )
+    return revision

@@ -15,9 +15,10 @@ from clone_studio.bootstrap import Services
 from clone_studio.launch.options import parse
 from clone_studio.settings import PROJECT_ROOT
 from tests.backup_world import studio_in
+from tests.postgres import PostgresServer
 
 
-def run(data_dir: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run(data_dir: Path, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *command],
         cwd=PROJECT_ROOT,
@@ -25,6 +26,7 @@ def run(data_dir: Path, *command: str) -> subprocess.CompletedProcess[str]:
             "PATH": os.environ["PATH"],
             "STUDIO_DATA_DIR": str(data_dir),
             "DATABASE_URL": f"sqlite:///{data_dir / 'studio.db'}",
+            **environ,
         },
         capture_output=True,
         text=True,
@@ -92,6 +94,24 @@ def test_a_newer_database_ends_a_start_with_one_sentence(
     [line] = (ended.stdout + ended.stderr).splitlines()
     assert line.startswith("studio: The database has schema 9999")
     assert "restore a backup" in line
+
+
+def test_several_processes_are_refused_together(tmp_path: Path, postgres: PostgresServer) -> None:
+    studio = studio_in(tmp_path / "data", postgres.new_database())
+    with studio.database.write() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    ended = run(
+        tmp_path / "data",
+        "-m",
+        "clone_studio.serve",
+        DATABASE_URL=studio.database.url,
+        REDIS_URL="redis://127.0.0.1:1",
+        STUDIO_WORKERS="2",
+    )
+    studio.database.dispose()
+    assert ended.returncode == 1
+    [line] = (ended.stdout + ended.stderr).splitlines()
+    assert line.startswith("studio: The database has schema 9999")
 
 
 def test_the_launcher_hands_the_arguments_on() -> None:

@@ -279,6 +279,7 @@ async def test_a_server_that_does_not_answer_is_named_without_its_password(
         llm=llm,
         embedder=Meaning(),
         speech_engine=NoSpeech(),
+        vectors=studio.remote_vectors,
         clock=Clock(),
     ).report()
     found = part(health, "database")
