@@ -32,11 +32,11 @@ def run(short: bool) -> list[Row]:
     """Measure and return rows of `name`, `value`, `unit`, `target` and `note`."""
     rows: list[Row] = []
     with _server() as address:
-        for chunks in (10_000,) if short else (10_000, 200_000):
-            rows += _speed(chunks, address)
         embedder = None if short else local_embedder()
         for name, (passages, asked) in (("squad2", squad(QUESTIONS)), ("clapnq", clapnq())):
             rows += _same(name, passages, asked[:QUESTIONS], address, embedder)
+        for chunks in (10_000,) if short else (10_000, 200_000):
+            rows += _speed(chunks, address)
     return rows
 
 

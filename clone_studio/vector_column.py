@@ -3,8 +3,11 @@
 from typing import Any
 
 import numpy as np
-from sqlalchemy import LargeBinary
+from sqlalchemy import Integer, LargeBinary
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 
@@ -42,6 +45,23 @@ class FloatVector(TypeDecorator[bytes]):
         if dialect.name != "postgresql":
             return bytes(value)
         return np.array(value.strip("[]").split(","), "<f4").tobytes()
+
+
+class dimensions(FunctionElement[int]):
+    """How many numbers the vector in a column has, on either engine."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(dimensions)
+def _by_length(element: dimensions, compiler: SQLCompiler, **options: Any) -> str:
+    return f"length({compiler.process(element.clauses, **options)}) / 4"
+
+
+@compiles(dimensions, "postgresql")
+def _by_pgvector(element: dimensions, compiler: SQLCompiler, **options: Any) -> str:
+    return f"vector_dims({compiler.process(element.clauses, **options)})"
 
 
 def vector_text(vector: "np.ndarray[Any, np.dtype[np.float32]]") -> str:

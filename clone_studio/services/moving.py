@@ -21,6 +21,7 @@ from clone_studio.models import Chunk, ChunkVector, Persona, RemoteVector
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.protocol import RemoteVectors, VectorStore
 from clone_studio.services.knowledge.shelf import bump_revision
+from clone_studio.vector_column import dimensions
 
 Target = Literal["pinecone", "database"]
 Window = tuple[str, int]
@@ -132,9 +133,9 @@ class VectorMover:
         Raises:
             ProviderError: It takes those of none.
         """
-        bytes_each = func.max(func.length(ChunkVector.vector))
+        size_of_each = func.max(dimensions(ChunkVector.vector))
         passages = func.count(func.distinct(ChunkVector.chunk_id))
-        query = select(ChunkVector.model, bytes_each, passages).where(
+        query = select(ChunkVector.model, size_of_each, passages).where(
             ChunkVector.persona_id == persona_id
         )
         with self._database.read() as session:
@@ -142,9 +143,9 @@ class VectorMover:
         if not found:
             return [], 0
         size = self._remote.dimension()
-        fitting = sorted(model for model, length, _ in found if length == 4 * size)
+        fitting = sorted(model for model, numbers, _ in found if numbers == size)
         if not fitting:
-            self._remote.check(found[0][1] // 4)
+            self._remote.check(found[0][1])
         return fitting, sum(count for model, _, count in found if model not in fitting)
 
     def _to_service(self, persona_id: str, model: str) -> Moved:

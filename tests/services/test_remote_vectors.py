@@ -217,7 +217,9 @@ def test_a_process_killed_while_it_sends_doubles_and_loses_nothing(
     work(studio, "ingest")
     # The second batch reaches Pinecone and its answer never comes back.
     server.modes = ["", "hang"]
-    values = pinecone_settings(server, STUDIO_DATA_DIR=settings.data_dir)
+    values = pinecone_settings(
+        server, STUDIO_DATA_DIR=settings.data_dir, DATABASE_URL=settings.database_url
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, *(f"{name}={value}" for name, value in values.items())],
         cwd=ROOT,

@@ -204,7 +204,9 @@ def test_a_killed_process_leaves_its_deletion_to_the_next(
 ) -> None:
     studio.files.delete(OWNER, upload(studio))
     server.always = "hang"
-    values = pinecone_settings(server, STUDIO_DATA_DIR=settings.data_dir)
+    values = pinecone_settings(
+        server, STUDIO_DATA_DIR=settings.data_dir, DATABASE_URL=settings.database_url
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, *(f"{name}={value}" for name, value in values.items())],
         cwd=ROOT,

@@ -14,6 +14,10 @@ from clone_studio.errors import ProviderDown
 from clone_studio.postgres import unhurried
 
 PREFIX = "near_"
+# What making an index holds in the server's memory for each window. What does not fit is made
+# ten times as slowly.
+MAKING_BYTES = 800
+MOST_MAKING_MB = 2048
 
 _EXISTING = text(
     "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
@@ -97,6 +101,7 @@ def tend_indexes(database: Database, exact_numbers: int) -> None:
                 continue
             existing.pop(name, None)
             if not is_there:
+                _allow_memory(connection, count)
                 _make(connection, name, persona_id, model, size)
         for name in existing:
             _drop(connection, name)
@@ -106,6 +111,11 @@ def _existing(connection: Connection, prefix: str) -> dict[str, bool]:
     """Return the indexes whose names begin so, and whether each is complete."""
     rows = connection.execute(_EXISTING, {"prefix": prefix})
     return {row.relname: row.indisvalid for row in rows}
+
+
+def _allow_memory(connection: Connection, windows: int) -> None:
+    megabytes = min(MOST_MAKING_MB, 64 + windows * MAKING_BYTES // 2**20)
+    connection.execute(text(f"SET maintenance_work_mem = '{megabytes}MB'"))
 
 
 def _make(connection: Connection, name: str, persona_id: str, model: str, size: int) -> None:
