@@ -11,6 +11,8 @@ StudioError
 │   └── Collision 409           two changes came at the same moment
 ├── TooManyRequests 429
 ├── DocumentError 422           a document that cannot become knowledge (see its `code`)
+├── BackupError 422             a backup that cannot be made or restored
+├── NewerDatabase 503           a later version of the program has changed the database
 └── ProviderError 502           an outside service failed
     ├── ProviderDown 503        unreachable, overloaded
     ├── ProviderTimeout 504
@@ -135,6 +137,22 @@ class DocumentError(StudioError):
     title = "This file could not be read"
     status = 422
     code = "unreadable"
+
+
+class BackupError(StudioError):
+    """A backup cannot be made, or what is given as one cannot be restored."""
+
+    title = "The backup cannot be used"
+    status = 422
+    code = "backup"
+
+
+class NewerDatabase(StudioError):
+    """The database has a schema that this version of the program does not know."""
+
+    title = "The database is newer than the program"
+    status = 503
+    code = "newer_database"
 
 
 class ProviderError(StudioError):

@@ -11,6 +11,7 @@ from clone_studio.bootstrap import Services, services
 from clone_studio.errors import ProviderError
 from clone_studio.live import Live
 from clone_studio.logs import set_up
+from clone_studio.upkeep import migrator
 from clone_studio.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -59,5 +60,5 @@ def _prepare(studio: Services) -> None:
         logger.info("%s", studio.cache.check())
     except ProviderError as error:
         logger.warning("%s", error.detail)
-    studio.database.migrate()
+    migrator(studio).run()
     studio.auth.ensure_owner()

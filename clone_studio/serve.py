@@ -47,8 +47,30 @@ def application() -> Application:
 
     _end_with_parent()
     use_built_page()
+    _migrate()
     app = get_app().app()
     return _announced(with_cache_headers(app))
+
+
+def _migrate() -> None:
+    """Bring the database up to date, or end this process with one sentence that says why not.
+
+    Within the lifespan, where it is asked for again, an error would end as a traceback.
+    """
+    from clone_studio.bootstrap import services
+    from clone_studio.errors import StudioError
+    from clone_studio.logs import set_up
+    from clone_studio.upkeep import migrator
+
+    studio = services()
+    set_up(studio.settings.log_level, studio.stored.secrets)
+    try:
+        migrator(studio).run()
+    except StudioError as error:
+        # The log may go to a file, and this is for the person at the terminal.
+        sys.stdout.write(f"studio: {error.detail}\n")
+        sys.stdout.flush()
+        raise SystemExit(1) from None
 
 
 def with_cache_headers(app: Application) -> Application:
@@ -170,6 +192,8 @@ def main() -> None:
     # What the studio keeps is for its own account alone, on a machine that others use too.
     os.umask(0o077)
     os.chdir(PROJECT_ROOT)
+    if settings.workers > 1:
+        _refuse_newer(settings.database_url)
     if not (BUILD_DIR / "index.html").is_file():
         place = BUILD_DIR.relative_to(PROJECT_ROOT)
         sys.exit(f"studio: there is no built page in {place}. Run ./studio up first.")
@@ -181,6 +205,24 @@ def main() -> None:
         if end.code and log:
             sys.stdout.write(f"studio: The studio ended unexpectedly; why is at the end of {log}\n")
         raise
+
+
+def _refuse_newer(database_url: str) -> None:
+    """End with one sentence when a later version has changed the database.
+
+    A worker says so, too; but of several, one that ends is started again, for ever.
+    """
+    from clone_studio.db import Database
+    from clone_studio.errors import NewerDatabase
+    from clone_studio.services.migrating import known_revision
+
+    database = Database(database_url)
+    try:
+        known_revision(database)
+    except NewerDatabase as error:
+        sys.exit(f"studio: {error.detail}")
+    finally:
+        database.dispose()
 
 
 def _note(data_dir: Path) -> Path:

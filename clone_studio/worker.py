@@ -8,11 +8,13 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from clone_studio.bootstrap import Services, services
+from clone_studio.errors import StudioError
 from clone_studio.logs import set_up
 from clone_studio.services.connections import LOOK_SECONDS
 from clone_studio.services.job_runner import IDLE_SECONDS, JobRunner
 from clone_studio.services.jobs import TEND
 from clone_studio.services.sweeping import KINDS
+from clone_studio.upkeep import migrator
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,10 @@ def main() -> None:
     ended = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: ended.set())
+    try:
+        migrator(studio).run()
+    except StudioError as error:
+        raise SystemExit(f"studio: {error.detail}") from None
     worker = Worker(studio, ingesters=max(1, studio.settings.ingest_workers))
     worker.start()
     while not ended.wait(LOOK_SECONDS):

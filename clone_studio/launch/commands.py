@@ -58,7 +58,11 @@ class Launcher:
         """Do what was asked; returns an exit status unless the studio takes the process over."""
         return {
             "up": self._up,
+            "build": self._build,
             "link": self._link,
+            "backup": lambda: self._backup("make"),
+            "restore": lambda: self._backup("restore"),
+            "doctor": self._doctor,
             "dev": self._dev,
             "test": self._test,
             "bench": lambda: self._tool("bench"),
@@ -73,9 +77,28 @@ class Launcher:
         flags = [] if self._options.open_browser else ["--no-browser"]
         return self._become("clone_studio.serve", *flags)
 
+    def _build(self) -> int:
+        self._prepare()
+        return 0
+
     def _link(self) -> int:
         self._environment.install()
         return self._become("clone_studio.link")
+
+    def _backup(self, act: str) -> int:
+        self._environment.install()
+        # The studio's programs run in the project folder, and paths are typed in another one.
+        rest = [
+            one if one.startswith("-") else str(Path(one).expanduser().absolute())
+            for one in self._options.rest
+        ]
+        return self._become("clone_studio.backup", act, *rest)
+
+    def _doctor(self) -> int:
+        # A doctor who installs things would hide what is wrong.
+        if not self._environment.is_made:
+            raise Failure("The Python packages are not installed. Install them with: ./studio up")
+        return self._become("clone_studio.doctor", *self._options.rest)
 
     def _vectors(self) -> int:
         self._environment.install()

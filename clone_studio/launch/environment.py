@@ -9,6 +9,8 @@ from pathlib import Path
 from clone_studio.launch.console import Console, Failure
 from clone_studio.launch.process import run_logged
 
+LOCK = "requirements.txt"
+
 
 class Environment:
     """The project's `.venv`, and the folder `.studio` for the tools' own files.
@@ -67,14 +69,14 @@ class Environment:
         Raises:
             Failure: When it cannot be made or a package cannot be had.
         """
-        self._install("Python packages", "requirements.txt")
+        self._install("Python packages", LOCK)
         if for_tests:
             self._install("Test tools", "requirements-test.txt")
 
     def _install(self, name: str, lock: str) -> None:
         stamp = self.folder / f".{lock}.sum"
         wanted = hashlib.sha256((self.project / lock).read_bytes()).hexdigest()
-        if _text(stamp) == wanted and self._usable():
+        if _text(stamp) == wanted and self.is_made:
             return
         with self._console.step(name, "installed"):
             self._make()
@@ -95,7 +97,7 @@ class Environment:
 
     def _make(self) -> None:
         """Make the environment unless a usable one is there."""
-        if self._usable():
+        if self.is_made:
             return
         if self.folder.is_symlink():
             # Making it anew would empty what may be another project's environment.
@@ -119,7 +121,8 @@ class Environment:
                 ) from failure
             raise
 
-    def _usable(self) -> bool:
+    @property
+    def is_made(self) -> bool:
         """Say whether the environment runs, is for Python 3.11, and was made for this place.
 
         Its programs name their folder, so an environment that was moved or copied is no use.

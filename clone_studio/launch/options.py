@@ -16,7 +16,11 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 
 COMMANDS = {
     "up": "install what is missing, build the page, and serve the studio",
+    "build": "install what is missing and build the page, for an image or a service",
     "link": "print a new one-time sign-in link",
+    "backup": "write everything the studio keeps into one file",
+    "restore": "put the studio into the state that a backup describes",
+    "doctor": "look at everything, and say what mends what is wrong",
     "dev": "serve with hot reload, for working on the studio itself",
     "test": "run every check and test",
     "bench": "measure the studio against its targets",
@@ -24,6 +28,10 @@ COMMANDS = {
     "models": "list, install or verify the local models",
     "vectors": "say where vectors are kept, or move them",
 }
+
+TAKE_ARGUMENTS = frozenset(
+    {"test", "bench", "screenshots", "models", "backup", "restore", "doctor", "vectors"}
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
     parser.add_argument("--data-dir", help="folder for everything the studio keeps (.data)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     found, rest = parser.parse_known_args(arguments)
-    if rest and found.command not in {"test", "bench", "screenshots", "models", "vectors"}:
+    if rest and found.command not in TAKE_ARGUMENTS:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     values = {**dotenv(PROJECT / ".env"), **{k: v for k, v in environ.items() if v}}
     data_dir = _folder(found.data_dir or values.get("STUDIO_DATA_DIR") or ".data")

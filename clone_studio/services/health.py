@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -130,13 +131,13 @@ class HealthService:
             facts = workload.read(self._database)
         except SQLAlchemyError:
             logger.warning("The database does not answer", exc_info=True)
-            return (_lost_database(self._database), self._disk())
+            return (_lost_database(self._database), disk(self._stored.given.data_dir))
         return (
             Part("database", "ok", _database_words(facts)),
             _search(facts),
             _jobs(facts),
             *self._settings(),
-            self._disk(),
+            disk(self._stored.given.data_dir),
         )
 
     def _settings(self) -> tuple[Part, ...]:
@@ -232,17 +233,6 @@ class HealthService:
                 else "Settings, Speech: “Test” tries the address and the key.",
             )
 
-    def _disk(self) -> Part:
-        folder = self._stored.given.data_dir
-        try:
-            free = shutil.disk_usage(folder).free
-        except OSError:
-            return Part("disk", "down", "The data folder cannot be read.", "Check STUDIO_DATA_DIR.")
-        gigabytes = f"{free / 1024**3:.1f} GB free."
-        if free < LOW_DISK:
-            return Part("disk", "degraded", gigabytes, "Free some space on the data folder's disk.")
-        return Part("disk", "ok", gigabytes)
-
 
 class _Asked:
     """A part that is asked over the network: seldom, once for all callers, never for long."""
@@ -290,6 +280,18 @@ class _Asked:
         if not task.done():
             return False
         return task.exception() is not None or self._clock() - self._began >= most
+
+
+def disk(folder: Path) -> Part:
+    """Return how much room there is where `folder` is."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return Part("disk", "down", "The data folder cannot be read.", "Check STUDIO_DATA_DIR.")
+    gigabytes = f"{free / 1024**3:.1f} GB free."
+    if free < LOW_DISK:
+        return Part("disk", "degraded", gigabytes, "Free some space on the data folder's disk.")
+    return Part("disk", "ok", gigabytes)
 
 
 def _lost_database(database: Database) -> Part:

@@ -46,6 +46,19 @@ def test_deleting_twice_is_no_error(store: DiskFileStore) -> None:
     assert missing.value.code == "missing"
 
 
+def test_every_kept_document_is_listed_and_no_other(store: DiskFileStore) -> None:
+    assert list(store.keys()) == []
+    kept = [store.begin(), store.begin()]
+    keys = {upload.keep()[0] for upload in kept}
+    coming = store.begin()
+    coming.write(b"still coming")
+    assert set(store.keys()) == keys
+    coming.discard()
+    gone = keys.pop()
+    store.delete(gone)
+    assert set(store.keys()) == keys
+
+
 @pytest.mark.parametrize("key", ["../../etc/passwd", "/etc/passwd", "", "a/b", "..", "%2e%2e"])
 def test_no_key_leads_out_of_the_folder(store: DiskFileStore, key: str) -> None:
     with pytest.raises(DocumentError):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +55,11 @@ class DiskFileStore:
     def delete(self, storage_key: str) -> None:
         """Remove a document; one that is gone already is no error."""
         self._place(storage_key).unlink(missing_ok=True)
+
+    def keys(self) -> Iterator[str]:
+        """Yield the key of every stored document, in no order."""
+        for folder in self._folder.glob("??"):
+            yield from (one.name for one in folder.iterdir() if one.is_file())
 
     def clear_abandoned(self) -> None:
         """Remove what uploads left behind that a killed process never ended."""

@@ -1,5 +1,6 @@
 """What the studio asks of its store of uploaded documents."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -25,6 +26,10 @@ class FileStore(Protocol):
 
     def delete(self, storage_key: str) -> None:
         """Remove a document; one that is gone already is no error."""
+        ...
+
+    def keys(self) -> Iterator[str]:
+        """Yield the key of every stored document, in no order."""
         ...
 
     def clear_abandoned(self) -> None:

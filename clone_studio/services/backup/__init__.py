@@ -1,0 +1,1 @@
+"""Backups: one file that holds what a studio keeps, and can be restored on any engine."""
