@@ -86,7 +86,7 @@ class Cluster:
     @property
     def database_url(self) -> str:
         """Where the rows are."""
-        return self.settings.get("DATABASE_URL") or f"sqlite:///{self.data_dir / 'studio.db'}"
+        return self.settings["DATABASE_URL"]
 
     def stop(self) -> None:
         for one in (*self.workers, *self.web):

@@ -9,7 +9,9 @@ from clone_studio.db import Database
 from clone_studio.models import Chunk, ChunkVector, Message, StoredFile
 from clone_studio.services.knowledge import chunk
 from tests.e2e.cluster import Cluster, sign_in, under_fire
+from tests.postgres import PostgresServer
 from tests.servers.openai_server import Behaviour, OpenAIServer
+from tests.servers.redis_server import RedisProcess
 
 ANSWER = " ".join(f"word{number}" for number in range(60)) + " finis."
 ANSWERS, UPLOADS, OVER_SECONDS = 14, 6, 14.0
@@ -27,7 +29,9 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def test_processes_that_are_killed_in_turn_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_processes_that_are_killed_in_turn_lose_and_double_nothing(
+    tmp_path: Path, postgres: PostgresServer, redis_process: RedisProcess
+) -> None:
     questions = [f"What does the log say about lamp {number}?" for number in range(ANSWERS)]
     documents = {f"log-{number}.txt": document(number) for number in range(UPLOADS)}
     with OpenAIServer(Behaviour(text=ANSWER, delay=0.08)).running() as model:
@@ -38,6 +42,8 @@ def test_processes_that_are_killed_in_turn_lose_and_double_nothing(tmp_path: Pat
                 "OPENAI_BASE_URL": model.address,
                 "OPENAI_API_KEY": "sk-test",
                 "STUDIO_SPEECH": "off",
+                "DATABASE_URL": postgres.new_database(),
+                "REDIS_URL": redis_process.url,
             },
         ).start()
         try:
