@@ -7,6 +7,7 @@ from typing import Any
 from clone_studio.db import Database
 from clone_studio.provider_choice import (
     MAKERS,
+    embedder_inputs,
     language_model,
     local_speech,
     speech_engine,
@@ -27,6 +28,7 @@ from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.connections import Connections
 from clone_studio.services.conversations import ConversationService
+from clone_studio.services.embedder_source import SettingsSource
 from clone_studio.services.events import EventBus, MemoryEventBus
 from clone_studio.services.files import FileService
 from clone_studio.services.guide import GuideService
@@ -40,6 +42,7 @@ from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
 from clone_studio.services.prompt_versions import PromptVersionService
 from clone_studio.services.prompts import PromptService
+from clone_studio.services.rebuilding import Rebuilding
 from clone_studio.services.speech import SpeechService
 from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
@@ -80,6 +83,7 @@ class Services:
     files: FileService
     knowledge: Retriever
     ingester: Ingester
+    rebuilding: Rebuilding
     jobs: JobQueue
     chat: ChatService
     conversations: ConversationService
@@ -121,6 +125,7 @@ class _Build:
             speech_engine=self.speech_engine,
             makers=MAKERS,
             reembed=self.ingester.resume,
+            require_fit=self.ingester.rebuild.require_fit,
         )
 
     # Both are made when they are first used: what is stored cannot be read before the database
@@ -132,6 +137,21 @@ class _Build:
     @cached_property
     def embedder(self) -> Embedder:
         return SwitchedEmbedder(lambda: text_embedder(self.stored.in_force()))
+
+    @cached_property
+    def _source(self) -> SettingsSource:
+        return SettingsSource(
+            self.stored, embedder=self.embedder, make=text_embedder, inputs=embedder_inputs
+        )
+
+    @cached_property
+    def rebuilding(self) -> Rebuilding:
+        return Rebuilding(
+            self.ingester.rebuild,
+            stored=self.stored,
+            source=self._source,
+            connections=self.connections,
+        )
 
     @cached_property
     def speech_engine(self) -> SpeechEngine:
@@ -253,13 +273,16 @@ class _Build:
             jobs=self.jobs,
             events=self.events,
             seconds=self.settings.max_ingest_seconds,
+            source=self._source,
         )
         made.register()
         return made
 
     @cached_property
     def knowledge(self) -> Retriever:
-        return Retriever(self.database, index=self.index, embedder=self.embedder)
+        return Retriever(
+            self.database, index=self.index, embedder=self.embedder, source=self._source
+        )
 
     @cached_property
     def conversations(self) -> ConversationService:
@@ -293,6 +316,7 @@ class _Build:
             llm=self.llm,
             embedder=self.embedder,
             speech_engine=self.speech_engine,
+            rebuild=self.ingester.rebuild,
         )
 
     @cached_property

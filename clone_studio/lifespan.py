@@ -43,6 +43,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
         await studio.health.close()
         await studio.llm.close()
         await asyncio.to_thread(studio.embedder.close)
+        await asyncio.to_thread(studio.knowledge.close)
         await asyncio.to_thread(studio.database.dispose)
         logger.info("Studio stopped")
 

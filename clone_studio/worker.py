@@ -19,7 +19,8 @@ class Worker(JobRunner):
     """
 
     def __init__(self, studio: Services) -> None:
-        super().__init__(studio.jobs, [("embed",), *[("ingest",)] * studio.settings.ingest_workers])
+        reading = [("ingest",)] * studio.settings.ingest_workers
+        super().__init__(studio.jobs, [("embed", "forget"), *reading])
         self._studio = studio
 
     def start(self) -> None:

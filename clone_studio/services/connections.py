@@ -61,6 +61,7 @@ class Connections:
         speech_engine: The speech engine; exchanged where it is a switch.
         makers: Make new providers.
         reembed: Queues files for another embedder; blocking, returns how many.
+        require_fit: Raises `InvalidInput` for an embedder whose vectors cannot be kept; blocking.
         ollama: Where a model server on this machine is looked for.
     """
 
@@ -73,6 +74,7 @@ class Connections:
         speech_engine: SpeechEngine,
         makers: Makers,
         reembed: Callable[[], int],
+        require_fit: Callable[[Embedder], None],
         ollama: str = OLLAMA,
     ) -> None:
         self._stored = stored
@@ -81,6 +83,7 @@ class Connections:
         self._speech_engine = speech_engine
         self._makers = makers
         self._reembed = reembed
+        self._require_fit = require_fit
         self._ollama = ollama
         self._lock = asyncio.Lock()
 
@@ -93,11 +96,24 @@ class Connections:
         Raises:
             NotFound: The user is not the owner.
             InvalidInput: A value cannot be used; `field` is the setting's name.
+            ProviderError: Vectors are kept in an index that takes one length only, and whether
+                those of another embedder have it cannot be found out.
         """
         async with self._lock:
             before = await asyncio.to_thread(self._stored.in_force)
+            tried = await asyncio.to_thread(self._stored.tried, user_id, changes)
+            if _differ(self._makers.embedder_inputs, before, tried):
+                await asyncio.to_thread(self._check_embedder, tried)
             await asyncio.to_thread(self._stored.change, user_id, changes)
             return await self._follow(before, await asyncio.to_thread(self._stored.in_force))
+
+    def _check_embedder(self, tried: Settings) -> None:
+        """Refuse an embedder whose vectors cannot be kept, before anything is changed for it."""
+        embedder = self._makers.embedder(tried)
+        try:
+            self._require_fit(embedder)
+        finally:
+            embedder.close()
 
     async def _follow(self, before: Settings, now: Settings) -> int:
         makers = self._makers

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services import workload
+from clone_studio.services.knowledge.rebuild import CloneRebuild, Rebuild
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.settings import MEBIBYTE
 
@@ -54,6 +55,7 @@ class HealthService:
         llm: Is asked whether it answers.
         embedder: Is asked whether it works.
         speech_engine: Is asked whether it speaks.
+        rebuild: Tells which clones wait for another embedding model; None for no such part.
         clock: Seconds, for tests.
         deadline: Seconds that a caller waits for an outside part.
     """
@@ -66,6 +68,7 @@ class HealthService:
         llm: LanguageModel,
         embedder: Embedder,
         speech_engine: SpeechEngine,
+        rebuild: Rebuild | None = None,
         clock: Callable[[], float] = time.monotonic,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
@@ -74,6 +77,9 @@ class HealthService:
         self._llm = llm
         self._embedder = embedder
         self._speech_engine = speech_engine
+        self._rebuild = rebuild
+        self._clock = clock
+        self._counted: tuple[float, tuple[Part, ...]] | None = None
         self._model = _Asked("language model", self._ask_model, clock, deadline)
         self._meaning = _Asked("embedding model", self._ask_embedder, clock, deadline)
         self._speech = _Asked("speech", self._ask_speech, clock, deadline)
@@ -115,6 +121,7 @@ class HealthService:
             Part("database", "ok", _database_words(facts)),
             _search(facts),
             _jobs(facts),
+            *self._building(),
             *self._settings(),
             self._disk(),
         )
@@ -126,6 +133,15 @@ class HealthService:
             return ()
         fix = "The owner enters them again in Settings, under Keys and services."
         return (Part("stored settings", "degraded", " ".join(problems.values()), fix),)
+
+    def _building(self) -> tuple[Part, ...]:
+        """Return a part while another embedding model is built; counting it takes a moment."""
+        if self._rebuild is None:
+            return ()
+        if self._counted is None or self._clock() - self._counted[0] >= AGAIN_SECONDS:
+            clones = self._rebuild.progress()
+            self._counted = self._clock(), (_rebuild_part(clones),) if clones else ()
+        return self._counted[1]
 
     async def _ask_model(self) -> Part:
         name = "language model"
@@ -268,6 +284,28 @@ def _search(facts: workload.Workload) -> Part:
             "their words are found already.",
         )
     return Part("search", "ok", f"{facts.chunks:,} passages are found by words and by meaning.")
+
+
+def _rebuild_part(clones: Sequence[CloneRebuild]) -> Part:
+    name = "embedding rebuild"
+    done, total = sum(one.done for one in clones), sum(one.total for one in clones)
+    words = (
+        f"{done:,} of {total:,} passages are embedded by {clones[0].new}. Until then "
+        f"{', '.join(sorted({one.old for one in clones}))} answers."
+    )
+    error = next((one.error for one in clones if one.error), "")
+    if error:
+        fix = "Settings, Models: “Try again” goes on, “Go back” keeps the old model."
+        return Part(name, "degraded", f"It stands still. {error} {words}", fix)
+    problem = next((one.problem for one in clones if one.problem), "")
+    if problem:
+        words = (
+            f"Clones are searched by words only until it is done: {problem} {done:,} of {total:,} "
+            f"passages are embedded by {clones[0].new}."
+        )
+        fix = "Wait for it, or make the old model usable again: Settings, Keys and services."
+        return Part(name, "degraded", words, fix)
+    return Part(name, "ok", words)
 
 
 def _jobs(facts: workload.Workload) -> Part:

@@ -103,16 +103,26 @@ class JobQueue:
         """Say how jobs of `kind` are done in this process."""
         self.works[kind] = work
 
-    def enqueue(self, session: Session, kind: str, subject_id: str, payload: dict[str, Any]) -> str:
+    def enqueue(
+        self,
+        session: Session,
+        kind: str,
+        subject_id: str,
+        payload: dict[str, Any],
+        *,
+        delay: float = 0.0,
+    ) -> str:
         """Queue a job in the caller's transaction and return its id.
 
-        A job of the same kind and subject that still waits is used again.
+        A job of the same kind and subject that still waits is used again. It begins after
+        `delay` seconds.
         """
         waiting = session.exec(
             select(Job).where(Job.kind == kind, Job.subject_id == subject_id, Job.state == "queued")
         ).first()
         job = waiting or Job(kind=kind, subject_id=subject_id)
-        job.payload, job.run_after, job.updated_at = payload, utc_now(), utc_now()
+        job.payload, job.updated_at = payload, utc_now()
+        job.run_after = job.updated_at + timedelta(seconds=delay)
         session.add(job)
         event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
         return job.id
@@ -213,6 +223,16 @@ class JobQueue:
     def finish(self, job: RunningJob) -> None:
         """Mark a job as done, unless it is not ours any more."""
         self._settle(job, state="done")
+
+    def complete(self, session: Session, job: RunningJob) -> None:
+        """Mark a job as done in the transaction that does the last of it.
+
+        Whoever sees that the job still runs may then rely on it to see what they wrote.
+        """
+        row = session.get_one(Job, job.id)
+        row.state, row.lease_owner, row.lease_until = "done", None, None
+        row.updated_at = utc_now()
+        session.add(row)
 
     def again(self, job: RunningJob) -> None:
         """Put a job that is not through at the end of the queue; this was no failed attempt."""

@@ -57,6 +57,7 @@ async def world(
             speech_engine=studio.speech_engine,
             makers=MAKERS,
             reembed=studio.ingester.resume,
+            require_fit=studio.ingester.rebuild.require_fit,
             ollama=ollama.address,
         ),
     )

@@ -19,10 +19,10 @@ from clone_studio.providers.llm.protocol import Quote
 from clone_studio.providers.search.protocol import Hit, SearchIndex
 from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.analyse import query_terms
+from clone_studio.services.knowledge.embedders import Embedders, EmbedderSource, NoSource
 from clone_studio.services.knowledge.fuse import Ranked, fuse
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import SpanRecorder
-from clone_studio.services.switching import held_embedder
 
 logger = logging.getLogger(__name__)
 
@@ -40,10 +40,17 @@ ARRIVING = timedelta(seconds=30)
 class Retriever:
     """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads."""
 
-    def __init__(self, database: Database, *, index: SearchIndex, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        index: SearchIndex,
+        embedder: Embedder,
+        source: EmbedderSource | None = None,
+    ) -> None:
         self._database = database
         self._index = index
-        self._embedder = embedder
+        self._embedders = Embedders(database, embedder, source or NoSource())
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
         self._paused: tuple[Embedder, float] | None = None
@@ -67,7 +74,7 @@ class Retriever:
         recorder = spans or SpanRecorder()
         query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
         with recorder.span("retrieve.embed"):
-            model, vector = self._vector_of(query)
+            model, vector = self._vector_of(persona_id, query)
         with recorder.span("retrieve.search"):
             by_word = self._index.keyword(persona_id, query_terms(query), POOL)
             by_meaning: list[Hit] = []
@@ -123,15 +130,21 @@ class Retriever:
 
     def _likeness(self, persona_id: str, question: str) -> float | None:
         """Return the cosine of the nearest window, None where meaning does not serve."""
-        model, vector = self._vector_of(question[:QUERY_CHARS])
+        model, vector = self._vector_of(persona_id, question[:QUERY_CHARS])
         if vector is None:
             return None
         nearest = self._index.vector(persona_id, model, vector, 1)
         return nearest[0].score if nearest else None
 
-    def _vector_of(self, query: str) -> tuple[str, Vectors | None]:
+    def close(self) -> None:
+        """Close the embedders that were chosen before."""
+        self._embedders.close()
+
+    def _vector_of(self, persona_id: str, query: str) -> tuple[str, Vectors | None]:
         """Return the query's vector and its model; None while the embedder does not work."""
-        with held_embedder(self._embedder) as embedder:
+        with self._embedders.of(persona_id) as embedder:
+            if embedder is None:
+                return "", None
             return embedder.model, self._embedded(embedder, query)
 
     def _embedded(self, embedder: Embedder, query: str) -> Vectors | None:
