@@ -94,7 +94,7 @@ class HealthService:
         # Another model may be in use since the last check.
         key = self._stored.revision
         inside, model, meaning, speech = await asyncio.gather(
-            asyncio.to_thread(self._inside),
+            asyncio.to_thread(self._inside, again),
             self._model.part(key, most),
             self._meaning.part(key, most),
             self._speech.part(key, most),
@@ -111,7 +111,7 @@ class HealthService:
         self._meaning.cancel()
         self._speech.cancel()
 
-    def _inside(self) -> tuple[Part, ...]:
+    def _inside(self, again: bool) -> tuple[Part, ...]:
         """Return the parts that are asked of this machine: the database first, the disk last."""
         try:
             facts = workload.read(self._database)
@@ -121,7 +121,7 @@ class HealthService:
             Part("database", "ok", _database_words(facts)),
             _search(facts),
             _jobs(facts),
-            *self._building(),
+            *self._building(again),
             *self._settings(),
             self._disk(),
         )
@@ -134,11 +134,12 @@ class HealthService:
         fix = "The owner enters them again in Settings, under Keys and services."
         return (Part("stored settings", "degraded", " ".join(problems.values()), fix),)
 
-    def _building(self) -> tuple[Part, ...]:
+    def _building(self, again: bool) -> tuple[Part, ...]:
         """Return a part while another embedding model is built; counting it takes a moment."""
         if self._rebuild is None:
             return ()
-        if self._counted is None or self._clock() - self._counted[0] >= AGAIN_SECONDS:
+        most = 0.0 if again else AGAIN_SECONDS
+        if self._counted is None or self._clock() - self._counted[0] >= most:
             clones = self._rebuild.progress()
             self._counted = self._clock(), (_rebuild_part(clones),) if clones else ()
         return self._counted[1]
@@ -169,10 +170,16 @@ class HealthService:
             return Part(name, "ok", await asyncio.to_thread(self._embedder.check))
         except StudioError as error:
             local = not self._stored.in_force().uses_openai_embeddings
+            old = await asyncio.to_thread(self._rebuild.old) if self._rebuild else None
+            effect = (
+                f"The chosen model does not work; {old.model} is still in use."
+                if old
+                else "Search by meaning is off, search by words works."
+            )
             return Part(
                 name,
                 "degraded",
-                f"Search by meaning is off, search by words works. {error.detail}",
+                f"{effect} {error.detail}",
                 "Run ./studio models install embedding, then restart the studio."
                 if local
                 else "Settings, Keys and services: “Test” tries the address and the key.",

@@ -10,6 +10,7 @@ from clone_studio.errors import InvalidInput, NotFound, ProviderError, StudioErr
 from clone_studio.services.stored_settings import SettingInfo
 from clone_studio.state.base import Reaction, StudioState
 from clone_studio.state.health import HealthState
+from clone_studio.state.rebuild import RebuildState, cost_words
 from clone_studio.state.shell import ShellState
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -56,7 +57,8 @@ class ConnectionsState(StudioState):
     names: list[str] = []
     names_problem: str = ""
     meaning_by: str = ""
-    passages: int = 0
+    costs: str = ""
+    key_decides: bool = False
 
     _test_run: int = 0
 
@@ -80,7 +82,8 @@ class ConnectionsState(StudioState):
         studio = services()
         found = await asyncio.to_thread(studio.stored.list_for, self._user_id)
         self.settings = {one.name: _row(one) for one in found}
-        self.passages = await asyncio.to_thread(studio.ingester.passages)
+        self.costs = cost_words(await asyncio.to_thread(studio.rebuilding.cost))
+        self.key_decides = bool(self.costs) and self.settings[EMBEDDINGS].shown == "auto"
         quoting = studio.llm.kind == "quotes"
         self.models_words = "Quotes only" if quoting else studio.llm.default_model
         self.speech_words = SPOKEN_BY[studio.speech_engine.kind]
@@ -161,15 +164,34 @@ class ConnectionsState(StudioState):
         self.form_key += 1
         self._forget_test()
         if waiting:
-            words += f" {waiting:,} files are embedded anew in the background."
+            words += f" {waiting:,} files are embedded again in the background."
+        return await self._changed(words)
+
+    async def _changed(self, words: str) -> Reaction:
         self._notify(words)
         await (await self.get_state(ShellState))._refresh()
         return ConnectionsState.follow
 
     @rx.event
+    async def go_back(self) -> Reaction:
+        """Choose the old embedding model again, while another one is built."""
+        try:
+            model = await services().rebuilding.go_back(self._user_id)
+            await self._read()
+        except StudioError as error:
+            self._report(error)
+            return None
+        self.form_key += 1
+        return await self._changed(f"{model} is the embedding model again.")
+
+    @rx.event
     def follow(self) -> list[rx.event.EventSpec]:
         """Look again at what a change may have altered."""
-        return [ConnectionsState.read_names(), HealthState.check_again()]
+        return [
+            ConnectionsState.read_names(),
+            HealthState.check_again(),
+            RebuildState.follow(),
+        ]
 
     @rx.event(background=True)
     async def test(self, service: str, key: str, address: str) -> None:

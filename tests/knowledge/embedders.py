@@ -1,5 +1,6 @@
 """Embedders that go by names, one of which is chosen, for tests of another embedding model."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -83,7 +84,7 @@ def switched(shelves: Shelves, choice: Choice) -> Shelves:
 
 def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something holds."""
-    ends = time.monotonic() + seconds
+    ends, pause = time.monotonic() + seconds, threading.Event()
     while not holds():
         assert time.monotonic() < ends, "it never came to hold"
-        time.sleep(0.002)
+        pause.wait(0.002)

@@ -241,8 +241,11 @@ class Ingester:
             if use is None and not self._is_exchanged(embedder):
                 uses.first(session, file.persona_id, model, self._source.origin().row())
             self._index.add_vectors(session, file.persona_id, model, windows, vectors)
-            if uses.serves(use, model):
+            is_shadow = not uses.serves(use, model)
+            if not is_shadow:
                 bump_revision(session, file.persona_id)
+        if is_shadow:
+            self._shelf.publish(file)
 
     def _send(
         self, job: RunningJob, model: str, windows: Sequence[tuple[str, int]], vectors: Vectors
