@@ -297,7 +297,7 @@ def _rebuild_part(clones: Sequence[CloneRebuild]) -> Part:
     name = "embedding rebuild"
     done, total = sum(one.done for one in clones), sum(one.total for one in clones)
     words = (
-        f"{done:,} of {total:,} passages are embedded by {clones[0].new}. Until then "
+        f"Embedded by {clones[0].new}: {done:,} of {total:,} passages. Until then "
         f"{', '.join(sorted({one.old for one in clones}))} answers."
     )
     error = next((one.error for one in clones if one.error), "")
@@ -307,8 +307,8 @@ def _rebuild_part(clones: Sequence[CloneRebuild]) -> Part:
     problem = next((one.problem for one in clones if one.problem), "")
     if problem:
         words = (
-            f"Clones are searched by words only until it is done: {problem} {done:,} of {total:,} "
-            f"passages are embedded by {clones[0].new}."
+            f"Clones are searched by words only until it is done: {problem} Embedded by "
+            f"{clones[0].new}: {done:,} of {total:,} passages."
         )
         fix = "Wait for it, or make the old model usable again: Settings, Keys and services."
         return Part(name, "degraded", words, fix)

@@ -9,6 +9,7 @@ from clone_studio.bootstrap import services
 from clone_studio.errors import InvalidInput, NotFound, ProviderError, StudioError
 from clone_studio.services.stored_settings import SettingInfo
 from clone_studio.state.base import Reaction, StudioState
+from clone_studio.state.clone_rows import counted
 from clone_studio.state.health import HealthState
 from clone_studio.state.rebuild import RebuildState, cost_words
 from clone_studio.state.shell import ShellState
@@ -164,7 +165,7 @@ class ConnectionsState(StudioState):
         self.form_key += 1
         self._forget_test()
         if waiting:
-            words += f" {waiting:,} files are embedded again in the background."
+            words += f" Embedded again in the background: {counted(waiting, 'file', 'files')}."
         return await self._changed(words)
 
     async def _changed(self, words: str) -> Reaction:

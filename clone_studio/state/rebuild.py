@@ -123,10 +123,7 @@ def note_words(rebuild: CloneRebuild | None) -> str:
     """Return what the Files page says of one clone that waits, empty for none."""
     if rebuild is None:
         return ""
-    words = (
-        f"{rebuild.done:,} of {counted(rebuild.total, 'passage', 'passages')} are embedded by "
-        f"{rebuild.new}."
-    )
+    words = f"Embedded again by {rebuild.new}: {_words(rebuild)}."
     if rebuild.error:
         return f"{words} It stands still: {rebuild.error} {rebuild.old} answers until then."
     if rebuild.problem:
