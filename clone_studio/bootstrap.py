@@ -7,17 +7,23 @@ from typing import Any
 from clone_studio.db import Database
 from clone_studio.provider_choice import (
     MAKERS,
+    cache,
     embedder_inputs,
+    event_bus,
     language_model,
     local_speech,
+    redis_server,
+    speech_account,
     speech_engine,
     text_embedder,
 )
+from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.files.disk import DiskFileStore
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
+from clone_studio.providers.redis_server import RedisServer
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.speech.local import LocalSpeech
@@ -29,7 +35,7 @@ from clone_studio.services.chat import ChatService
 from clone_studio.services.connections import Connections
 from clone_studio.services.conversations import ConversationService
 from clone_studio.services.embedder_source import SettingsSource
-from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.events import EventBus
 from clone_studio.services.files import FileService
 from clone_studio.services.guide import GuideService
 from clone_studio.services.health import HealthService
@@ -65,6 +71,7 @@ class Services:
     connections: Connections
     database: Database
     events: EventBus
+    cache: Cache
     llm: LanguageModel
     embedder: Embedder
     speech_engine: SpeechEngine
@@ -110,7 +117,15 @@ class _Build:
 
     @cached_property
     def events(self) -> EventBus:
-        return MemoryEventBus()
+        return event_bus(self._redis)
+
+    @cached_property
+    def cache(self) -> Cache:
+        return cache(self._redis)
+
+    @cached_property
+    def _redis(self) -> RedisServer | None:
+        return redis_server(self.settings)
 
     @cached_property
     def stored(self) -> StoredSettings:
@@ -175,6 +190,7 @@ class _Build:
             conversations=self.conversations,
             usage=self.speech_usage,
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
+            cache=self.cache,
         )
 
     @cached_property
@@ -183,6 +199,8 @@ class _Build:
             self.speech_engine,
             personas=self.personas,
             usage=self.speech_usage,
+            cache=self.cache,
+            account=lambda: speech_account(self.stored.in_force()),
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
         )
 
@@ -206,7 +224,9 @@ class _Build:
 
     @cached_property
     def auth(self) -> AuthService:
-        return AuthService(self.database, self.settings, audit=self.audit, events=self.events)
+        return AuthService(
+            self.database, self.settings, audit=self.audit, events=self.events, cache=self.cache
+        )
 
     @cached_property
     def account(self) -> AccountService:
@@ -281,7 +301,11 @@ class _Build:
     @cached_property
     def knowledge(self) -> Retriever:
         return Retriever(
-            self.database, index=self.index, embedder=self.embedder, source=self._source
+            self.database,
+            index=self.index,
+            embedder=self.embedder,
+            source=self._source,
+            cache=self.cache,
         )
 
     @cached_property
@@ -313,6 +337,7 @@ class _Build:
         return HealthService(
             self.stored,
             self.database,
+            cache=self.cache,
             llm=self.llm,
             embedder=self.embedder,
             speech_engine=self.speech_engine,

@@ -17,6 +17,7 @@ import reflex as rx
 
 from clone_studio.bootstrap import Services, services
 from clone_studio.errors import StudioError
+from clone_studio.services.events import GAP
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.answer import AnswerState
 from clone_studio.state.base import StudioState
@@ -115,15 +116,24 @@ class Live:
 
     async def _listen(self) -> None:
         """Hear of files that moved and of sessions that ended."""
-        async with self._studio().events.subscribe("persona:", "session:") as events:
+        async with self._studio().events.subscribe("persona:", "session:", GAP) as events:
             async for topic, _event in events:
                 kind, _, subject = topic.partition(":")
                 if kind == "session":
                     self._checked.clear()
                     WATCHERS.end_session(subject)
-                elif topic not in self._refreshing and WATCHERS.of(topic):
-                    self._refreshing.add(topic)
-                    self._spawn(self._refresh_files(topic))
+                elif topic == GAP:
+                    # Anything may have been missed: what is watched is read again.
+                    self._checked.clear()
+                    for watched in WATCHERS.topics("persona"):
+                        self._moved(watched)
+                else:
+                    self._moved(topic)
+
+    def _moved(self, topic: str) -> None:
+        if topic not in self._refreshing and WATCHERS.of(topic):
+            self._refreshing.add(topic)
+            self._spawn(self._refresh_files(topic))
 
     async def _follow(self, watch: Watch) -> None:
         """Show one answer to one tab until it has ended or the tab no longer wants it."""

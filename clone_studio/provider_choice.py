@@ -1,20 +1,31 @@
 """Which provider the settings choose, and what each choice depends on."""
 
+import hashlib
+
+from pydantic import SecretStr
+
+from clone_studio.providers.cache.memory import MemoryCache
+from clone_studio.providers.cache.protocol import Cache
+from clone_studio.providers.cache.redis import RedisCache
 from clone_studio.providers.embeddings.local import LocalEmbedder
 from clone_studio.providers.embeddings.openai import OpenAIEmbedder
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.embeddings.unusable import UnusableEmbedder
+from clone_studio.providers.events.redis import RedisEventBus
 from clone_studio.providers.llm.automatic import AutomaticModel
 from clone_studio.providers.llm.local import LocalLanguageModel
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.llm.unusable import UnusableModel
+from clone_studio.providers.redis_server import RedisServer
 from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.connections import Makers
+from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.secret import studio_secret
 from clone_studio.services.stored_settings import unreadable
 from clone_studio.settings import UNREADABLE, Settings
 
@@ -95,6 +106,34 @@ def speech_inputs(settings: Settings) -> tuple[object, ...]:
         settings.speech_model,
         settings.default_voice_id,
     )
+
+
+def speech_account(settings: Settings) -> str:
+    """Return what tells apart whose voices `speech_engine` has, without telling a key."""
+    shown = [
+        one.get_secret_value() if isinstance(one, SecretStr) else one
+        for one in speech_inputs(settings)
+    ]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()
+
+
+def redis_server(settings: Settings) -> RedisServer | None:
+    """Return the Redis of `settings`, None without one."""
+    if settings.redis_url is None:
+        return None
+    return RedisServer(
+        settings.redis_url, place=settings.redis_place, secret=lambda: studio_secret(settings)
+    )
+
+
+def cache(redis: RedisServer | None) -> Cache:
+    """Return the cache in `redis`, or in memory without one."""
+    return MemoryCache() if redis is None else RedisCache(redis)
+
+
+def event_bus(redis: RedisServer | None) -> EventBus:
+    """Return the bus through `redis`, or the one of a single process without one."""
+    return MemoryEventBus() if redis is None else RedisEventBus(redis)
 
 
 MAKERS = Makers(

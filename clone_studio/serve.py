@@ -77,18 +77,29 @@ def _caching(scope: Scope, status: int) -> bytes:
 
 
 def _announced(app: Application) -> Application:
-    """Print the address and a sign-in link once the studio is ready, when this was asked for."""
-    how = os.environ.pop(ANNOUNCE, "")
+    """Print the address and a sign-in link once the studio is ready, when this was asked for.
+
+    Of several processes the first that is ready does it: whoever can remove the note.
+    """
+    how, _, note = os.environ.pop(ANNOUNCE, "").partition(":")
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_and_tell(message: Message) -> None:
             await send(message)
-            if message["type"] == "lifespan.startup.complete":
+            if message["type"] == "lifespan.startup.complete" and _removed(Path(note)):
                 threading.Thread(target=_announce, args=(how,), daemon=True).start()
 
         await app(scope, receive, send_and_tell if scope["type"] == "lifespan" and how else send)
 
     return wrapped
+
+
+def _removed(note: Path) -> bool:
+    try:
+        note.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _announce(how: str) -> None:
@@ -122,13 +133,16 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def serve(host: str, port: int, target: str = "clone_studio.serve:application") -> None:
+def serve(
+    host: str, port: int, target: str = "clone_studio.serve:application", *, workers: int = 1
+) -> None:
     """Serve an ASGI factory until a signal ends it.
 
     Args:
         host: Address to listen on.
         port: Port to listen on.
         target: The factory, as `module:name`.
+        workers: How many processes share the port; one of several that ends is started again.
     """
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -140,7 +154,8 @@ def serve(host: str, port: int, target: str = "clone_studio.serve:application") 
         address=host,
         port=port,
         interface=Interfaces.ASGI,
-        workers=1,
+        workers=workers,
+        respawn_failed_workers=workers > 1,
         log_level=LogLevels.warning,
         workers_kill_timeout=STOP_SECONDS,
     ).serve()
@@ -158,14 +173,22 @@ def main() -> None:
     if not (BUILD_DIR / "index.html").is_file():
         place = BUILD_DIR.relative_to(PROJECT_ROOT)
         sys.exit(f"studio: there is no built page in {place}. Run ./studio up first.")
-    os.environ[ANNOUNCE] = "print" if options.no_browser else "open"
+    os.environ[ANNOUNCE] = f"{'print' if options.no_browser else 'open'}:{_note(settings.data_dir)}"
     log = _log_to_file(settings.data_dir / "logs") if sys.stderr.isatty() else None
     try:
-        serve(settings.host, settings.port)
+        serve(settings.host, settings.port, workers=settings.workers)
     except SystemExit as end:
         if end.code and log:
             sys.stdout.write(f"studio: The studio ended unexpectedly; why is at the end of {log}\n")
         raise
+
+
+def _note(data_dir: Path) -> Path:
+    """Leave a note for the process that is to tell that the studio is ready."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    note = data_dir / f".announce-{os.getpid()}"
+    note.touch()
+    return note
 
 
 def _log_to_file(folder: Path) -> Path:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
 ELEVENLABS_PLACE = "api.elevenlabs.io"
+REDIS_PORT = 6379
 # Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
 # never taken for one.
 UNREADABLE = SecretStr("\0")
@@ -38,7 +39,6 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", alias="STUDIO_HOST")
     port: int = Field(3000, alias="STUDIO_PORT", ge=1, le=65535)
     data_dir: Path = Field(PROJECT_ROOT / ".data", alias="STUDIO_DATA_DIR")
-    workers: int = Field(1, alias="STUDIO_WORKERS", ge=1)
     public_url: str | None = Field(None, alias="STUDIO_PUBLIC_URL")
     secret_key: SecretStr | None = Field(None, alias="STUDIO_SECRET_KEY", min_length=32)
     owner_email: str | None = Field(None, alias="STUDIO_OWNER_EMAIL")
@@ -47,6 +47,8 @@ class Settings(BaseSettings):
 
     database_address: SecretStr | None = Field(None, alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    # After the stores: its check reads them.
+    workers: int = Field(1, alias="STUDIO_WORKERS", ge=1, le=32)
     vectors: Literal["auto", "database", "pinecone"] = Field("auto", alias="STUDIO_VECTORS")
     pinecone_api_key: SecretStr | None = Field(None, alias="PINECONE_API_KEY")
     pinecone_index: str | None = Field(None, alias="PINECONE_INDEX", max_length=45)
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
     max_file_mb: int = Field(50, alias="STUDIO_MAX_FILE_MB", ge=1, le=2048)
     max_ingest_seconds: int = Field(300, alias="STUDIO_MAX_INGEST_SECONDS", ge=10)
     max_question_chars: int = Field(20_000, alias="STUDIO_MAX_QUESTION_CHARS", ge=100)
-    ingest_workers: int = Field(2, alias="STUDIO_INGEST_WORKERS", ge=1, le=16)
+    ingest_workers: int = Field(2, alias="STUDIO_INGEST_WORKERS", ge=0, le=16)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="STUDIO_LOG_LEVEL"
     )
@@ -115,11 +117,28 @@ class Settings(BaseSettings):
             )
         return address or None
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_redis_address(value.get_secret_value()):
+            raise ValueError(
+                "an address of Redis begins with redis://, rediss:// or unix://, such as "
+                "redis://127.0.0.1:6379/0"
+            )
+        return value
+
     @field_validator("workers")
     @classmethod
-    def _one_process(cls, value: int) -> int:
-        if value != 1:
-            raise ValueError("STUDIO_WORKERS: this version runs in one process; set it to 1")
+    def _several_share_stores(cls, value: int, info: ValidationInfo) -> int:
+        if value == 1:
+            return value
+        database = info.data.get("database_address")
+        is_shared = database is not None and database.get_secret_value().startswith("postgres")
+        if not is_shared or info.data.get("redis_url") is None:
+            raise ValueError(
+                "several web processes share what they know by PostgreSQL and Redis; "
+                "set DATABASE_URL and REDIS_URL, or leave it at 1"
+            )
         return value
 
     @property
@@ -149,6 +168,15 @@ class Settings(BaseSettings):
         names = ("127.0.0.1", "localhost", "[::1]") if local else ()
         own = (f"http://{name}:{self.port}" for name in names)
         return tuple(dict.fromkeys((self.base_url, *own)))
+
+    @property
+    def redis_place(self) -> str:
+        """Host and port of Redis, for people: no user, no password; empty without one."""
+        address = self.redis_url.get_secret_value() if self.redis_url else ""
+        if address.startswith("unix://"):
+            return "a socket of this machine"
+        host = _host_of(address)
+        return f"{host}:{REDIS_PORT}" if host and urlsplit(address).port is None else host
 
     @property
     def openai_place(self) -> str:
@@ -205,6 +233,17 @@ def _is_web_address(text: str) -> bool:
         parts = urlsplit(text)
         # Reading the port raises on one that is no number.
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port != 0)
+    except ValueError:
+        return False
+
+
+def _is_redis_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme == "unix":
+            return bool(parts.path)
+        # Reading the port raises on one that is no number.
+        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 

@@ -1,14 +1,20 @@
 """Runs durable jobs: plain threads inside the web process, or `python -m clone_studio.worker`."""
 
+import asyncio
 import logging
 import signal
 import threading
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from clone_studio.bootstrap import Services, services
 from clone_studio.logs import set_up
-from clone_studio.services.job_runner import JobRunner
+from clone_studio.services.connections import LOOK_SECONDS
+from clone_studio.services.job_runner import IDLE_SECONDS, JobRunner
 
 logger = logging.getLogger(__name__)
+
+SHARED_IDLE_SECONDS = 0.5
 
 
 class Worker(JobRunner):
@@ -16,11 +22,19 @@ class Worker(JobRunner):
 
     Embedding a large file takes minutes: it has a thread of its own, so that it never keeps a
     new file from being read.
+
+    Args:
+        studio: The services of this process.
+        ingesters: How many documents are read at the same time; with 0 this process leaves all
+            work to others.
     """
 
-    def __init__(self, studio: Services) -> None:
-        reading = [("ingest",)] * studio.settings.ingest_workers
-        super().__init__(studio.jobs, [("embed", "forget"), *reading])
+    def __init__(self, studio: Services, *, ingesters: int) -> None:
+        lanes = [("embed", "forget"), *[("ingest",)] * ingesters] if ingesters else []
+        # Only the process that queues a job is woken by it. Where several share a database, the
+        # others look often: somebody waits for a document to be read.
+        idle = IDLE_SECONDS if studio.database.is_sqlite else SHARED_IDLE_SECONDS
+        super().__init__(studio.jobs, lanes, idle=idle)
         self._studio = studio
 
     def start(self) -> None:
@@ -39,10 +53,25 @@ def main() -> None:
     ended = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: ended.set())
-    worker = Worker(studio)
+    worker = Worker(studio, ingesters=max(1, studio.settings.ingest_workers))
     worker.start()
-    ended.wait()
+    while not ended.wait(LOOK_SECONDS):
+        _catch_up(studio)
     worker.stop()
+    studio.embedder.close()
+    studio.knowledge.close()
+    # The last news of this process still have to reach the others.
+    studio.events.close()
+    studio.cache.close()
+    studio.database.dispose()
+
+
+def _catch_up(studio: Services) -> None:
+    """Follow the settings that were entered in the studio: they choose the embedding model."""
+    try:
+        asyncio.run(studio.connections.catch_up())
+    except SQLAlchemyError:
+        logger.exception("The stored settings could not be read")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from clone_studio.services.events import MemoryEventBus
 from clone_studio.services.guide import GuideService
 from clone_studio.services.passwords import Passwords
 from clone_studio.settings import Settings
+from tests.servers.redis_server import RedisProcess
 
 OWNER_EMAIL = "ada@example.org"
 OWNER_PASSWORD = "correct horse battery"
@@ -116,3 +117,21 @@ def studio(settings: Settings) -> Iterator[Services]:
     yield built
     bootstrap.override(None)
     built.database.dispose()
+
+
+@pytest.fixture(scope="session")
+def _redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """One Redis for all tests; started when the first one needs it."""
+    process = RedisProcess(tmp_path_factory.mktemp("redis"))
+    process.start()
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def redis_process(_redis_process: RedisProcess) -> Iterator[RedisProcess]:
+    """A real Redis, running and empty, that a test may kill, pause and start again."""
+    _redis_process.start()
+    _redis_process.clear()
+    yield _redis_process
+    _redis_process.start()

@@ -110,7 +110,9 @@ function icon(name) {
   return h("svg", { ...looks, ...ends, className: name === "loading" ? "turns" : undefined }, shape);
 }
 
-function press(name, label, words, onClick) {
+function press(name, label, words, act) {
+  // After the first click another button stands in this place; a double click is one wish.
+  const onClick = (event) => event.detail < 2 && act();
   const className = `btn btn--quiet btn--small${words ? "" : " btn--icon"}`;
   return h("button", { type: "button", className, onClick, "aria-label": label, "data-tip": words ? undefined : label }, icon(name), words);
 }
@@ -128,8 +130,8 @@ function Volume() {
 
 function controls(state, address, label) {
   if (state === "loading") return [press("loading", `Stop: ${label}`, "Stop", stop)];
-  if (state === "playing") return [press("pause", "Pause", "Pause", toggle), press("stop", "Stop", "", stop), h(Volume, { key: "volume" })];
-  if (state === "paused") return [press("play", "Go on", "Go on", toggle), press("stop", "Stop", "", stop), h(Volume, { key: "volume" })];
+  if (state === "playing") return [press("pause", "Pause", "Pause", toggle), press("stop", "Stop listening", "", stop), h(Volume, { key: "volume" })];
+  if (state === "paused") return [press("play", "Go on", "Go on", toggle), press("stop", "Stop listening", "", stop), h(Volume, { key: "volume" })];
   return [press("listen", label, "Listen", () => play(address))];
 }
 

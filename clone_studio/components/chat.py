@@ -277,7 +277,7 @@ def _field(
             auto_focus=True,
             enter_key_submit=True,
             auto_height=True,
-            on_change=on_keep.debounce(400),
+            on_change=lambda text: on_keep(text).debounce(400),
             aria_describedby="composer-help composer-problem",
             class_name="chat-input",
         ),

@@ -94,7 +94,9 @@ class _Maker:
             "default_value": value,
             # Reflex knows a debounced event by its handler and its delay: with a delay of its
             # own, a field does not swallow what was typed in the one before.
-            "on_change": lambda typed: self._state.keep(name, typed).debounce(delay),
+            "on_change": lambda typed: self._state.keep(name, typed, self._state.form_key).debounce(
+                delay
+            ),
         }
 
 

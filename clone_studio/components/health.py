@@ -15,7 +15,7 @@ def health_parts(state: Any) -> rx.Component:
     """
     rows = rx.el.ul(rx.foreach(state.parts, _part), class_name="list")
     waiting = loading(
-        *(rx.el.div(bone("30%"), bone("55%"), class_name="stack list-row--bone") for _ in range(7)),
+        *(rx.el.div(bone("30%"), bone("55%"), class_name="stack list-row--bone") for _ in range(8)),
         label="Checking the parts of the studio",
     )
     return rx.cond(

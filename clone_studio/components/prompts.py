@@ -4,6 +4,7 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.arrival import ArrivalHeading
 from clone_studio.components.buttons import button, icon_button
 from clone_studio.components.fields import field, text_input
 from clone_studio.components.overlays import dialog, dialog_actions, dialog_close
@@ -54,9 +55,9 @@ def editor(state: Any) -> rx.Component:
         rx.el.textarea(
             id=EDITOR,
             default_value=state.text,
-            key=state.form_key.to_string(),
-            on_change=state.typed.debounce(TYPING_MS),
-            on_blur=state.typed,
+            key=state.form_key,
+            on_change=lambda text: state.typed(text, state.form_key).debounce(TYPING_MS),
+            on_blur=lambda text: state.typed(text, state.form_key),
             spell_check=False,
             class_name="input prompt-text",
             aria_describedby="prompt-check",
@@ -67,6 +68,8 @@ def editor(state: Any) -> rx.Component:
         rx.cond(state.behind & ~state.has_draft, _warning(state.behind)),
         _saving(state),
         id="prompt-editor",
+        role="tabpanel",
+        aria_label="Layer",
         class_name="prompt-editor stack",
     )
 
@@ -106,9 +109,7 @@ def _saving(state: Any) -> rx.Component:
     return rx.el.div(
         field(
             "What changed, and why",
-            text_input(
-                MESSAGE, max_length=500, key=state.form_key.to_string(), auto_complete="off"
-            ),
+            text_input(MESSAGE, max_length=500, key=state.form_key, auto_complete="off"),
             name=MESSAGE,
             note="Stands in the history. May be empty.",
         ),
@@ -232,7 +233,7 @@ def opened_version(state: Any) -> rx.Component:
         state.shown.key,
         rx.el.section(
             rx.el.div(
-                rx.el.h2(state.shown.title),
+                ArrivalHeading.create(text=state.shown.title, place=state.shown_place),
                 rx.el.span(state.shown_against, class_name="muted grow"),
                 icon_button("x", "Close this version", side="end", on_click=state.hide),
                 class_name="row",
@@ -266,7 +267,7 @@ def preview(state: Any) -> rx.Component:
     return rx.cond(
         state.preview.length() > 0,
         rx.el.section(
-            rx.el.h2("As the model gets it"),
+            ArrivalHeading.create(text="As the model gets it", place=state.preview_place),
             rx.el.p(state.preview_words, class_name="muted"),
             rx.foreach(state.preview, layer),
             class_name="card card--padded stack",

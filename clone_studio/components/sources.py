@@ -4,17 +4,8 @@ from typing import Any
 
 import reflex as rx
 
+from clone_studio.components.arrival import Passage
 from clone_studio.components.buttons import icon_button, link, outward_link
-
-
-class Passage(rx.Component):
-    """A marked passage that comes into view whenever `place` changes."""
-
-    library = "$/public/components/passage.jsx"
-    tag = "Passage"
-
-    text: rx.Var[str]
-    place: rx.Var[int]
 
 
 def page_text(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import reflex as rx
 
-from clone_studio.components.buttons import button
+from clone_studio.components.buttons import button, button_link
 
 Tone = Literal["success", "warning", "danger", "busy", "neutral"]
 
@@ -84,6 +84,16 @@ def empty_state(
         rx.el.p(text, class_name="blank__text"),
         rx.el.div(*actions, class_name="blank__actions") if actions else rx.fragment(),
         class_name="blank",
+    )
+
+
+def no_clone() -> rx.Component:
+    """Return what a page of a clone shows when its address names none."""
+    return empty_state(
+        "file-question",
+        "There is no such clone",
+        "It may have been deleted or renamed.",
+        button_link("All clones", to="/clones"),
     )
 
 

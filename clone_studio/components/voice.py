@@ -39,7 +39,7 @@ def current_voice(state: Any) -> rx.Component:
             state.instead,
             rx.el.p(
                 rx.icon("triangle-alert", size=16),
-                rx.el.span(state.instead, " ", state.current.name, " speaks until then."),
+                rx.el.span(state.instead),
                 class_name="form-note",
                 role="status",
             ),
@@ -157,7 +157,7 @@ def settings(state: Any) -> rx.Component:
             ),
             _boost(state),
             class_name="voice-sliders",
-            key=state.slider_key.to_string(),
+            key=state.slider_key,
         ),
         rx.el.div(
             button(
@@ -198,7 +198,9 @@ def _slider(
             default_value=value,
             disabled=~able,
             # A delay of its own: one slider must not swallow what another was given.
-            on_change=lambda typed: state.adjust(name, typed).debounce(ADJUST_MS + place),
+            on_change=lambda typed: state.adjust(name, typed, state.slider_key).debounce(
+                ADJUST_MS + place
+            ),
             aria_describedby=f"voice-{name}-note",
         ),
         rx.el.div(rx.el.span(low_words), rx.el.span(high_words), class_name="voice-ends meta"),
@@ -220,6 +222,7 @@ def _boost(state: Any) -> rx.Component:
                 checked=state.sliders.boost,
                 disabled=~able,
                 on_change=state.boost,
+                class_name="check",
             ),
             rx.el.span("Speaker boost"),
             class_name="row",

@@ -8,7 +8,14 @@ from clone_studio.components import chat, chat_threads, sources
 from clone_studio.components.buttons import button, button_link, icon_button, link
 from clone_studio.components.markdown import markdown
 from clone_studio.components.overlays import sheet
-from clone_studio.components.surfaces import avatar, bone, empty_state, loading, page_state
+from clone_studio.components.surfaces import (
+    avatar,
+    bone,
+    empty_state,
+    loading,
+    no_clone,
+    page_state,
+)
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.answer import PARTS, AnswerState, part_name
 from clone_studio.state.chat import ChatState
@@ -128,7 +135,7 @@ def _composer() -> rx.Component:
         running=AnswerState.message_id != "",
         hint=rx.fragment(reading, hint),
         on_send=ChatState.send,
-        on_keep=ComposerState.keep,
+        on_keep=lambda text: ComposerState.keep(text, ChatState.clone),
         on_stop=ChatState.stop,
     )
 
@@ -222,7 +229,7 @@ def _missing() -> rx.Component:
     return empty_state(
         "message-circle-off",
         ChatState.missing,
-        "Look in the list of threads, or ask something new.",
+        "Ask something new; the other threads stand beside it.",
         button_link("New thread", to=ChatState.new_address, icon="plus"),
     )
 
@@ -247,33 +254,37 @@ def content() -> rx.Component:
             skeleton=_skeleton(),
             on_retry=ChatState.open,
             content=rx.cond(
-                ChatState.missing,
-                _missing(),
-                rx.fragment(
-                    _threads(
-                        icon_button(
-                            "panel-left-close",
-                            "Fold the threads away",
-                            small=True,
-                            side="end",
-                            on_click=ThreadsState.toggle,
-                        )
-                    ),
-                    _conversation(),
-                    _source(),
-                    sheet(
-                        "Threads",
-                        _threads(),
-                        is_open=ThreadsState.sheet,
-                        on_open_change=ThreadsState.set_sheet,
-                        side="left",
-                    ),
-                ),
+                ChatState.no_clone,
+                no_clone(),
+                rx.cond(ChatState.missing, _missing(), _open_chat()),
             ),
         ),
         class_name="chat",
         data_threads=rx.cond(ThreadsState.collapsed, "closed", "open"),
         data_source=rx.cond(SourceState.shown, "open", "closed"),
+    )
+
+
+def _open_chat() -> rx.Component:
+    return rx.fragment(
+        _threads(
+            icon_button(
+                "panel-left-close",
+                "Fold the threads away",
+                small=True,
+                side="end",
+                on_click=ThreadsState.toggle,
+            )
+        ),
+        _conversation(),
+        _source(),
+        sheet(
+            "Threads",
+            _threads(),
+            is_open=ThreadsState.sheet,
+            on_open_change=ThreadsState.set_sheet,
+            side="left",
+        ),
     )
 
 

@@ -3,8 +3,7 @@
 import reflex as rx
 
 from clone_studio.components import prompts
-from clone_studio.components.buttons import button_link
-from clone_studio.components.surfaces import bone, empty_state, loading, page_state
+from clone_studio.components.surfaces import bone, loading, no_clone, page_state
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.prompts import PromptsState
 
@@ -36,19 +35,13 @@ def _content() -> rx.Component:
 def view() -> rx.Component:
     """Return the page."""
     state = PromptsState
-    missing = empty_state(
-        "file-question",
-        "There is no such clone",
-        "It may have been deleted or renamed.",
-        button_link("All clones", to="/clones"),
-    )
     return framed(
         page_state(
             # As in the clone's form: nothing is typed into an editor that is about to be made anew.
             state.ready & state.is_hydrated,
             state.problem,
             skeleton=_skeleton(),
-            content=rx.cond(state.missing, missing, _content()),
+            content=rx.cond(state.missing, no_clone(), _content()),
             on_retry=state.open,
         ),
         kind="prompts",

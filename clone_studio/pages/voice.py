@@ -3,8 +3,7 @@
 import reflex as rx
 
 from clone_studio.components import voice
-from clone_studio.components.buttons import button_link
-from clone_studio.components.surfaces import bone, empty_state, loading, page_state
+from clone_studio.components.surfaces import bone, loading, no_clone, page_state
 from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.voice import VoiceState
 
@@ -45,18 +44,12 @@ def _content() -> rx.Component:
 def view() -> rx.Component:
     """Return the page."""
     state = VoiceState
-    missing = empty_state(
-        "file-question",
-        "There is no such clone",
-        "It may have been deleted or renamed.",
-        button_link("All clones", to="/clones"),
-    )
     return framed(
         page_state(
             state.ready,
             state.problem,
             skeleton=_skeleton(),
-            content=rx.cond(state.missing, missing, _content()),
+            content=rx.cond(state.missing, no_clone(), _content()),
             on_retry=state.open,
         ),
         kind="voice",

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, delete, select, update
 from clone_studio.db import Database, utc_now
 from clone_studio.errors import Conflict, InvalidInput, NotSignedIn
 from clone_studio.models import SignInLink, User, UserSession
+from clone_studio.providers.cache.protocol import Cache
 from clone_studio.services.attempts import AttemptLimiter
 from clone_studio.services.audit import AuditService
 from clone_studio.services.events import EventBus
@@ -85,6 +86,7 @@ class AuthService:
         *,
         audit: AuditService,
         events: EventBus,
+        cache: Cache | None = None,
         passwords: Passwords | None = None,
     ) -> None:
         self._database = database
@@ -92,8 +94,12 @@ class AuthService:
         self._audit = audit
         self._events = events
         self._passwords = passwords or Passwords()
-        self._by_account = AttemptLimiter(ATTEMPTS_PER_ACCOUNT, ATTEMPT_WINDOW_SECONDS)
-        self._by_client = AttemptLimiter(ATTEMPTS_PER_CLIENT, ATTEMPT_WINDOW_SECONDS)
+        self._by_account = AttemptLimiter(
+            ATTEMPTS_PER_ACCOUNT, ATTEMPT_WINDOW_SECONDS, cache=cache, name="account"
+        )
+        self._by_client = AttemptLimiter(
+            ATTEMPTS_PER_CLIENT, ATTEMPT_WINDOW_SECONDS, cache=cache, name="client"
+        )
         self._life = timedelta(hours=settings.session_hours)
 
     @cached_property

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from clone_studio.errors import InvalidInput, ProviderError, ProviderTimeout
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 TEST_SECONDS = 12.0
 LIST_SECONDS = 6.0
 NEARBY_SECONDS = 1.5
+# How soon a process follows settings that were entered in another one.
+LOOK_SECONDS = 3.0
 # Where Ollama listens unless it is told otherwise.
 OLLAMA = "http://127.0.0.1:11434/v1"
 
@@ -86,6 +90,8 @@ class Connections:
         self._require_fit = require_fit
         self._ollama = ollama
         self._lock = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
+        self._followed: Settings | None = None
 
     async def change(self, user_id: str, changes: Mapping[str, str | None]) -> int:
         """Store settings and let them hold at once; None or an empty value removes one.
@@ -100,7 +106,7 @@ class Connections:
                 those of another embedder have it cannot be found out.
         """
         async with self._lock:
-            before = await asyncio.to_thread(self._stored.in_force)
+            before = await self._before()
             tried = await asyncio.to_thread(self._stored.tried, user_id, changes)
             if _differ(self._makers.embedder_inputs, before, tried):
                 await asyncio.to_thread(self._check_embedder, tried)
@@ -115,7 +121,46 @@ class Connections:
         finally:
             embedder.close()
 
+    async def catch_up(self) -> None:
+        """Follow what another process has stored since the last look."""
+        async with self._lock:
+            before = await self._before()
+            await asyncio.to_thread(self._stored.refresh)
+            now = await asyncio.to_thread(self._stored.in_force)
+            if now is not before:
+                await self._follow(before, now)
+
+    async def keep_up(self) -> None:
+        """Follow other processes from now on, until `close`."""
+        await self._before()
+        self._following = asyncio.create_task(self._look_for_ever())
+
+    async def close(self) -> None:
+        """Follow other processes no more."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.catch_up()
+            except SQLAlchemyError:
+                logger.exception("The stored settings could not be read")
+
+    async def _before(self) -> Settings:
+        """Return the settings that the providers were made of, as far as is known here.
+
+        They may be older than those in force: a job or a question that met another embedding
+        model has read the settings, and has exchanged the embedder alone.
+        """
+        if self._followed is None:
+            self._followed = await asyncio.to_thread(self._stored.in_force)
+        return self._followed
+
     async def _follow(self, before: Settings, now: Settings) -> int:
+        self._followed = now
         makers = self._makers
         if isinstance(self._llm, SwitchedModel) and _differ(makers.model_inputs, before, now):
             await self._llm.exchange(makers.model(now))

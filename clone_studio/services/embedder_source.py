@@ -72,7 +72,8 @@ class SettingsSource:
         """Have the embedder in use be that of the settings, whichever process changed them."""
         with self._lock:
             before = self._inputs(self._stored.in_force())
-            now = self._stored.read_again()
+            self._stored.refresh()
+            now = self._stored.in_force()
             if isinstance(self._embedder, SwitchedEmbedder) and before != self._inputs(now):
                 self._embedder.exchange(self._make(now))
 

@@ -3,15 +3,21 @@
 Topics are `message:{id}` (an answer), `persona:{id}` (its files) and `session:{id}` (sign-out).
 Events are small JSON-able dictionaries with a `type`; they are hints and deltas, never the
 truth, which is in the database.
+
+Where events cross processes some can be lost. Who would then wait for ever for the next one
+subscribes to `GAP` as well: `{"type": "gap"}` on it comes in the place of what was lost, and
+means that what is stored has to be looked at again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 Event = dict[str, Any]
 QUEUE_LIMIT = 4096
+GAP = "gap:"
 
 
 class Subscription(Protocol):
@@ -35,6 +41,10 @@ class EventBus(Protocol):
         An async context manager that yields a `Subscription`: what is published after
         entering is not missed.
         """
+        ...
+
+    def close(self) -> None:
+        """Hand on what still waits, for a moment at most, and end what runs. Blocks."""
         ...
 
 
@@ -74,7 +84,9 @@ class MemoryEventBus:
                 continue
             if listener.loop is here:
                 listener.put(topic, event)
-            elif not listener.loop.is_closed():
+                continue
+            # A loop may end at any moment, and nobody listens there any more.
+            with contextlib.suppress(RuntimeError):
                 listener.loop.call_soon_threadsafe(listener.put, topic, event)
 
     @asynccontextmanager
@@ -86,3 +98,6 @@ class MemoryEventBus:
             yield listener
         finally:
             self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """Nothing waits and nothing runs."""

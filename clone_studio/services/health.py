@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from clone_studio.db import Database
 from clone_studio.errors import StudioError
+from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.speech.protocol import SpeechEngine
@@ -52,6 +53,7 @@ class HealthService:
     Args:
         stored: The settings in force, and what is wrong with stored ones.
         database: Is asked itself, and tells what waits for work.
+        cache: Is asked where it keeps things, and whether it answers.
         llm: Is asked whether it answers.
         embedder: Is asked whether it works.
         speech_engine: Is asked whether it speaks.
@@ -65,6 +67,7 @@ class HealthService:
         stored: StoredSettings,
         database: Database,
         *,
+        cache: Cache,
         llm: LanguageModel,
         embedder: Embedder,
         speech_engine: SpeechEngine,
@@ -74,12 +77,14 @@ class HealthService:
     ) -> None:
         self._stored = stored
         self._database = database
+        self._cache = cache
         self._llm = llm
         self._embedder = embedder
         self._speech_engine = speech_engine
         self._rebuild = rebuild
         self._clock = clock
         self._counted: tuple[float, tuple[Part, ...]] | None = None
+        self._kept = _Asked("cache", self._ask_cache, clock, deadline)
         self._model = _Asked("language model", self._ask_model, clock, deadline)
         self._meaning = _Asked("embedding model", self._ask_embedder, clock, deadline)
         self._speech = _Asked("speech", self._ask_speech, clock, deadline)
@@ -93,20 +98,22 @@ class HealthService:
         most = AGAIN_SECONDS if again else CHECK_SECONDS
         # Another model may be in use since the last check.
         key = self._stored.revision
-        inside, model, meaning, speech = await asyncio.gather(
+        inside, kept, model, meaning, speech = await asyncio.gather(
             asyncio.to_thread(self._inside, again),
+            self._kept.part(key, most),
             self._model.part(key, most),
             self._meaning.part(key, most),
             self._speech.part(key, most),
         )
         database, *others, disk = inside
-        parts = (database, model, meaning, speech, *others, disk)
+        parts = (database, kept, model, meaning, speech, *others, disk)
         statuses = {part.status for part in parts}
         bad: tuple[Status, ...] = ("down", "degraded")
         return Health(next((one for one in bad if one in statuses), "ok"), parts)
 
     async def close(self) -> None:
         """End checks that still wait."""
+        self._kept.cancel()
         self._model.cancel()
         self._meaning.cancel()
         self._speech.cancel()
@@ -143,6 +150,19 @@ class HealthService:
             clones = self._rebuild.progress()
             self._counted = self._clock(), (_rebuild_part(clones),) if clones else ()
         return self._counted[1]
+
+    async def _ask_cache(self) -> Part:
+        name = "cache"
+        try:
+            return Part(name, "ok", await asyncio.to_thread(self._cache.check))
+        except StudioError as error:
+            return Part(
+                name,
+                "degraded",
+                error.detail,
+                "See that Redis runs and that REDIS_URL is right. The studio tries again by "
+                "itself.",
+            )
 
     async def _ask_model(self) -> Part:
         name = "language model"

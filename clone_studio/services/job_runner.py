@@ -27,10 +27,14 @@ class JobRunner:
     Args:
         jobs: The queue; it knows how each kind of job is done.
         lanes: The kinds of job that each thread takes, one entry a thread.
+        idle: Seconds between two looks at the queue, where nobody wakes this runner.
     """
 
-    def __init__(self, jobs: JobQueue, lanes: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, jobs: JobQueue, lanes: Sequence[Sequence[str]], *, idle: float = IDLE_SECONDS
+    ) -> None:
         self._jobs = jobs
+        self._idle = idle
         self._lanes = lanes
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -40,6 +44,8 @@ class JobRunner:
         freed = self._jobs.release_dead()
         if freed:
             logger.info("Took over %d jobs of a process that had ended", freed)
+        if not self._lanes:
+            return
         for number, lane in enumerate(self._lanes):
             self._spawn(f"jobs-{number}-{lane[0]}", lane)
         beat = threading.Thread(target=self._keep_leases, name="jobs-beat", daemon=True)
@@ -69,7 +75,7 @@ class JobRunner:
                 job = None
             if job is None:
                 if not self._stopping.is_set():
-                    self._jobs.wait(IDLE_SECONDS)
+                    self._jobs.wait(self._idle)
                 continue
             try:
                 self.run(job)
@@ -115,7 +121,6 @@ class JobRunner:
                 for job in running:
                     if not self._jobs.beat(job):
                         job.stop()
-                if not running:
-                    self._jobs.release_dead()
+                self._jobs.release_dead()
             except SQLAlchemyError:
                 logger.exception("The leases of running jobs could not be renewed")

@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from clone_studio.errors import InvalidInput, TooLarge
 
 SOURCE_CHARS = 40_000
+TOO_LONG = f"This prompt has more characters than {SOURCE_CHARS:,}, which is the most. Shorten it."
 OUTPUT_CHARS = 400_000
 LOOP_DEPTH = 2
 LOOPS = frozenset({"passages", "history"})
@@ -204,9 +205,7 @@ def _compiled(source: str) -> Template:
 
 def _parsed(source: str) -> nodes.Template:
     if len(source) > SOURCE_CHARS:
-        raise TooLarge(
-            f"This prompt has {len(source):,} characters, and {SOURCE_CHARS:,} is the most."
-        )
+        raise TooLarge(TOO_LONG)
     try:
         return _environment.parse(source)
     except TemplateSyntaxError as error:

@@ -32,11 +32,7 @@ def plain_text(text: str) -> str:
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(plain) > prompt_language.SOURCE_CHARS:
-        raise TooLarge(
-            f"This prompt has {len(plain):,} characters, and "
-            f"{prompt_language.SOURCE_CHARS:,} is the most. Shorten it.",
-            field="content",
-        )
+        raise TooLarge(prompt_language.TOO_LONG, field="content")
     if "\x00" in plain or any("\ud800" <= c <= "\udfff" for c in plain):
         raise InvalidInput("This prompt holds characters that cannot be stored.", field="content")
     return plain

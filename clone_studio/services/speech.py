@@ -17,6 +17,7 @@ from clone_studio.db import Database
 from clone_studio.errors import InvalidInput, NotFound, StudioError
 from clone_studio.models import Conversation, Persona
 from clone_studio.models.personas import DEFAULT_VOICE_ID
+from clone_studio.providers.cache.protocol import Cache, shared_only
 from clone_studio.providers.speech.protocol import SpeechEngine, VoiceSettings
 from clone_studio.services.chat import ChatService
 from clone_studio.services.conversations import ConversationService
@@ -54,6 +55,8 @@ class SpeechService:
         conversations: Finds messages, as their owner's only.
         usage: Counts what is spoken.
         default_voice_id: Tells the voice of clones for which none was chosen.
+        cache: Tells other processes what a clip of a text says: its audio is asked for by its id
+            alone, wherever that request arrives.
         lonely_seconds: How long a clip is made on when nobody listens any more.
     """
 
@@ -67,8 +70,10 @@ class SpeechService:
         conversations: ConversationService,
         usage: SpeechUsageService,
         default_voice_id: Callable[[], str],
+        cache: Cache | None = None,
         lonely_seconds: float = LONELY_SECONDS,
     ) -> None:
+        self._shared = shared_only(cache)
         self._database = database
         self._engine = engine
         self._spare = spare
@@ -108,7 +113,10 @@ class SpeechService:
         def find() -> Wanted:
             with self._database.read() as session:
                 persona = persona_row(session, user_id, ref)
-                return self._wanted(user_id, persona, voice_id, settings, text=text)
+                wanted = self._wanted(user_id, persona, voice_id, settings, text=text)
+            if self._shared is not None:
+                self._shared.set(f"clip:{_id_of(wanted)}", wanted.packed(), KEPT_SECONDS)
+            return wanted
 
         return self._kept(await asyncio.to_thread(find)).id
 
@@ -163,12 +171,24 @@ class SpeechService:
             return self._kept(self._sample(user_id, clip_id.removeprefix(OF_VOICE)[:80]))
         if is_uuid(clip_id):
             return self._kept(await asyncio.to_thread(self._of_message, user_id, clip_id, ref))
-        clip = self._clips.get(clip_id)
+        clip = self._clips.get(clip_id) or await asyncio.to_thread(self._of_elsewhere, clip_id)
         if clip is None or clip.wanted.user_id != user_id:
             raise NotFound(GONE)
+        clip = self._clips.setdefault(clip_id, clip)
         self._clips.move_to_end(clip_id)
         await asyncio.to_thread(self._require_clone, clip.wanted)
         return clip
+
+    def _of_elsewhere(self, clip_id: str) -> Clip | None:
+        """Return the clip of a text that another process was given, None where there is none."""
+        value = self._shared.get(f"clip:{clip_id[:80]}") if self._shared is not None else None
+        if value is None:
+            return None
+        try:
+            wanted = Wanted.unpacked(value)
+        except ValueError:
+            return None
+        return Clip(clip_id, wanted) if _id_of(wanted) == clip_id else None
 
     def _require_clone(self, wanted: Wanted) -> None:
         """A clone that was deleted is not heard any more; a voice alone belongs to none."""
@@ -224,7 +244,7 @@ class SpeechService:
 
     def _kept(self, wanted: Wanted) -> Clip:
         """Return the clip of `wanted`, a new one when there is none; old ones are dropped."""
-        clip_id = "t" + hashlib.sha256(repr(wanted).encode()).hexdigest()[:40]
+        clip_id = _id_of(wanted)
         clip = self._clips.setdefault(clip_id, Clip(clip_id, wanted))
         self._clips.move_to_end(clip_id)
         self._drop_old(clip)
@@ -303,6 +323,10 @@ def settings_of(stored: Mapping[str, Any]) -> VoiceSettings:
     """Return the voice settings that a clone's row holds; what is missing is the default."""
     names = VoiceSettings.__dataclass_fields__
     return VoiceSettings(**{name: stored[name] for name in names if name in stored})
+
+
+def _id_of(wanted: Wanted) -> str:
+    return "t" + hashlib.sha256(repr(wanted).encode()).hexdigest()[:40]
 
 
 def _cancel(clip: Clip) -> None:

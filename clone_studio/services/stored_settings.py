@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from pydantic import SecretStr
+from sqlalchemy import func
 from sqlmodel import Session, select
 
 from clone_studio.db import Database, utc_now
@@ -95,21 +96,12 @@ class StoredSettings:
         self._stored: _Stored | None = None
         self._in_force = given
         self._seen: set[str] = set()
+        self._version: tuple[object, ...] = ()
         self.revision = 0
 
     def in_force(self) -> Settings:
         """Return the settings that hold now."""
         self._read()
-        return self._in_force
-
-    def read_again(self) -> Settings:
-        """Return the settings that hold now, also where another process has changed them."""
-        before = self.in_force()
-        with self._lock:
-            self._stored = None
-        if self.in_force() != before:
-            with self._lock:
-                self.revision += 1
         return self._in_force
 
     def secrets(self) -> frozenset[str]:
@@ -167,6 +159,19 @@ class StoredSettings:
         with self._database.write() as session:
             for name, value in checked.items():
                 self._store(session, user_id, name, value)
+        self._forget()
+
+    def refresh(self) -> bool:
+        """Read again what another process may have changed; say whether it differs."""
+        before = self._read()
+        with self._database.read() as session:
+            version = _version(session)
+        if version == self._version:
+            return False
+        self._forget()
+        return self._read() != before
+
+    def _forget(self) -> None:
         with self._lock:
             self._stored = None
             self.revision += 1
@@ -249,6 +254,7 @@ class StoredSettings:
             if self._stored is None:
                 with self._database.read() as session:
                     rows = session.exec(select(StoredSetting)).all()
+                    self._version = _version(session)
                 self._stored = self._parsed(rows)
                 self._in_force = self.given.model_copy(update=_by_field(self._stored.values))
                 self._seen |= _secrets_of(self._in_force)
@@ -269,6 +275,12 @@ class StoredSettings:
             except ValueError as error:
                 problems[row.name] = f"What is stored for {row.name} cannot be used: {error}."
         return _Stored(values, problems)
+
+
+def _version(session: Session) -> tuple[object, ...]:
+    """Return what changes with every change of a stored setting."""
+    query = select(func.count(), func.max(StoredSetting.updated_at)).select_from(StoredSetting)
+    return tuple(session.exec(query).one())
 
 
 def unreadable(name: str) -> str:

@@ -1,6 +1,7 @@
 """The voices that can be chosen, and the voice of a clone."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from clone_studio.errors import NotFound, StudioError
 from clone_studio.models.personas import DEFAULT_VOICE_ID
+from clone_studio.providers.cache.protocol import Cache, shared_only
 from clone_studio.providers.speech.protocol import (
     Allowance,
     SpeechEngine,
@@ -48,6 +50,8 @@ class VoiceService:
         personas: Keeps the choice, as the clone's owner only.
         usage: Counts what was spoken.
         default_voice_id: Tells the voice of clones for which none was chosen.
+        cache: Keeps the list for all processes; None keeps it here only.
+        account: Tells apart whose voices the engine has now.
         clock: Seconds, for tests.
     """
 
@@ -58,12 +62,16 @@ class VoiceService:
         personas: PersonaService,
         usage: SpeechUsageService,
         default_voice_id: Callable[[], str],
+        cache: Cache | None = None,
+        account: Callable[[], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._personas = personas
         self._usage = usage
         self._default_voice_id = default_voice_id
+        self._shared = shared_only(cache)
+        self._account = account
         self._clock = clock
         self._kept: tuple[Voice, ...] = ()
         self._kept_for = ""
@@ -78,11 +86,24 @@ class VoiceService:
         Raises:
             ProviderError: The list cannot be had.
         """
-        old = self._clock() - self._kept_at >= KEPT_SECONDS or self._kept_for != self._engine.kind
-        if again or old or not self._kept:
-            found = await self._engine.voices()
-            self._kept, self._kept_for, self._kept_at = found, self._engine.kind, self._clock()
-        return self._kept
+        key = f"voices:{self._engine.kind} {self._account()}"
+        if not again:
+            # Another process may have asked anew since this one did.
+            found = await self._from_shared(key)
+            old = self._clock() - self._kept_at >= KEPT_SECONDS or self._kept_for != key
+            if found or (self._kept and not old):
+                return found or self._kept
+        found = await self._engine.voices()
+        self._kept, self._kept_for, self._kept_at = found, key, self._clock()
+        if self._shared is not None:
+            await asyncio.to_thread(self._shared.set, key, _packed(found), KEPT_SECONDS)
+        return found
+
+    async def _from_shared(self, key: str) -> tuple[Voice, ...]:
+        """Return the list that all processes share, empty where there is none."""
+        if self._shared is None:
+            return ()
+        return _unpacked(await asyncio.to_thread(self._shared.get, key))
 
     async def of(self, user_id: str, ref: str) -> ClonesVoice:
         """Return who speaks for a clone.
@@ -99,9 +120,10 @@ class VoiceService:
         if wanted in known:
             return ClonesVoice(known[wanted], settings_of(persona.voice_settings))
         stand_in = known.get(self._engine.default_voice_id)
-        if stand_in is None:
-            stand_in = Voice(wanted, persona.voice_name or "Unknown voice")
-        return ClonesVoice(stand_in, settings_of(persona.voice_settings), _instead(persona))
+        words = _instead(persona, stand_in)
+        return ClonesVoice(
+            stand_in or Voice(wanted, "No voice"), settings_of(persona.voice_settings), words
+        )
 
     async def choose(self, user_id: str, ref: str, voice_id: str) -> ClonesVoice:
         """Give a clone another voice; it speaks from the next answer on.
@@ -157,9 +179,27 @@ def matching(voices: tuple[Voice, ...], search: str = "", group: str = "") -> tu
     return tuple(voice for voice in voices if fits(voice))
 
 
-def _instead(persona: PersonaInfo) -> str:
-    """Return the sentence about a chosen voice that is not there; empty where none was chosen."""
-    if persona.voice_id in {"", DEFAULT_VOICE_ID}:
+def _packed(voices: tuple[Voice, ...]) -> bytes:
+    return json.dumps([asdict(voice) for voice in voices]).encode()
+
+
+def _unpacked(packed: bytes | None) -> tuple[Voice, ...]:
+    """Return the voices in these bytes, none where another version has written them."""
+    try:
+        return tuple(Voice(**fields) for fields in json.loads(packed or b"[]"))
+    except (ValueError, TypeError):
+        return ()
+
+
+def _instead(persona: PersonaInfo, stand_in: Voice | None) -> str:
+    """Return the sentence about a voice that is not there and who speaks until another is chosen.
+
+    Empty where none was chosen and the studio's own speaks.
+    """
+    is_own = persona.voice_id in {"", DEFAULT_VOICE_ID}
+    if is_own and stand_in is not None:
         return ""
     name = f"“{persona.voice_name}”" if persona.voice_name else "The chosen voice"
-    return f"{name} is not among the voices of the present engine. Choose another one."
+    name = "The voice of clones that have none" if is_own else name
+    absent = f"{name} is not among the voices of the present engine. Choose another one."
+    return f"{absent} {stand_in.name} speaks until then." if stand_in is not None else absent

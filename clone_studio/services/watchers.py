@@ -70,6 +70,10 @@ class Watchers:
         for watch in [w for w in self._by_tab.values() if w.session_id == session_id]:
             self.end(watch)
 
+    def topics(self, kind: str) -> set[str]:
+        """Return what is watched of a kind."""
+        return {watch.topic for watch in self._by_tab.values() if watch.kind == kind}
+
     def of(self, topic: str) -> list[Watch]:
         """Return the watches of `topic`."""
         return [watch for watch in self._by_tab.values() if watch.topic == topic]

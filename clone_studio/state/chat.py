@@ -54,6 +54,7 @@ class ChatState(StudioState):
     ready: bool = False
     problem: str = ""
     missing: str = ""
+    no_clone: bool = False
     spoken: str = ""
     quoting: bool = False
     speaks: bool = True
@@ -77,6 +78,7 @@ class ChatState(StudioState):
             if answer.message_id not in {"", ASKING}:
                 self._watch(answer.message_id)
             return None
+        persona: PersonaInfo | None = None
         try:
             persona = await asyncio.to_thread(services().personas.get_for, self._user_id, slug)
             if not thread:
@@ -90,12 +92,12 @@ class ChatState(StudioState):
             self.problem = ""
         except NotFound:
             self.missing = "This thread is not here. It may have been deleted."
-            self.new_address = f"/chat/{slug}/{NEW}"
+            self.problem, self.no_clone = "", persona is None
         except StudioError as error:
             self.problem = error.detail
             return None
         self.ready = True
-        return ChatState.warm
+        return None if self.no_clone else ChatState.warm
 
     @rx.event(background=True)
     async def warm(self) -> None:
@@ -108,6 +110,7 @@ class ChatState(StudioState):
 
     async def _show_clone(self, persona: PersonaInfo) -> None:
         """Show whose chat it is, and the question that was begun for this clone."""
+        self.no_clone = False
         self.clone = persona.slug
         self.clone_name = persona.name
         self.clone_letters, self.clone_hue = avatar_parts(persona.avatar, persona.name, persona.id)

@@ -84,6 +84,8 @@ def message_row(info: MessageInfo) -> MessageRow:
     quotes = {int(c["number"]): str(c.get("quote", "")) for c in info.citations}
     answer = info.role == "assistant"
     note = STATE_NOTES.get(info.state, "")
+    if info.state == "stopped" and not info.content:
+        note = "Stopped before the first word."
     if info.state in {"failed", "interrupted"} and info.error:
         note = info.error
     return MessageRow(

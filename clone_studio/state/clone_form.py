@@ -107,9 +107,13 @@ class CloneFormState(StudioState):
         self.preview = Preview(letters, hue, warmth(self.fields.temperature))
 
     @rx.event
-    def keep(self, field: str, value: str) -> None:
-        """Remember what is in a field, so that leaving the page loses nothing."""
-        if field not in FIELDS or not self._draft_key:
+    def keep(self, field: str, value: str, form_key: str) -> None:
+        """Remember what is in a field, so that leaving the page loses nothing.
+
+        Typing arrives a moment later; what was typed into a form that is gone belongs to
+        another clone, or was saved or thrown away.
+        """
+        if field not in FIELDS or not self._draft_key or form_key != self.form_key:
             return
         self.fields = replace(self.fields, **{field: str(value)[: FIELDS[field]]})
         self.dirty = self.fields != self._stored
@@ -136,6 +140,9 @@ class CloneFormState(StudioState):
     @rx.event
     async def save(self, form: dict[str, str]) -> Reaction:
         """Create the clone, or store its changes; every fault is said beside its field."""
+        if not self._draft_key:
+            # The second click of a double one: the clone is there, and the page is leaving.
+            return None
         typed = {name: str(form[name])[: FIELDS[name]] for name in FIELDS if name in form}
         self.fields = replace(self.fields, **typed)
         self.errors = faults_of(self.fields, editing=self.editing)

@@ -6,6 +6,7 @@ Apart from the conversation, so that typing re-renders no bubble.
 import reflex as rx
 
 from clone_studio.bootstrap import services
+from clone_studio.services.slugs import SLUG_LIMIT
 from clone_studio.state.base import StudioState
 from clone_studio.state.drafts import keep_draft, read_draft
 
@@ -45,11 +46,12 @@ class ComposerState(StudioState):
         self.problem = why
 
     @rx.event
-    def keep(self, text: str) -> None:
-        """Keep what is being typed."""
-        text = str(text)
+    def keep(self, text: str, clone: str) -> None:
+        """Keep what is being typed to `clone`; the page may show another one by now."""
+        text, clone = str(text), str(clone)[:SLUG_LIMIT]
         # The last keystrokes may arrive after the question was sent.
         if text.strip() == self._sent or len(text) > services().settings.max_question_chars:
             return
-        self.drafts = keep_draft(self.drafts, self._clone, text)
-        self.problem = ""
+        self.drafts = keep_draft(self.drafts, clone, text)
+        if clone == self._clone:
+            self.problem = ""

@@ -37,7 +37,10 @@ T = TypeVar("T")
 
 
 class PromptsState(StudioState):
-    """What the Prompts page shows. The editor keeps its own text; `form_key` makes it anew."""
+    """What the Prompts page shows.
+
+    The editor keeps its own text; `form_key`, its clone, layer and number, makes it anew.
+    """
 
     ready: bool = False
     problem: str = ""
@@ -50,7 +53,7 @@ class PromptsState(StudioState):
     note: str = ""
     variables: str = ""
     text: str = ""
-    form_key: int = 0
+    form_key: str = ""
     check: CheckRow = CheckRow()
     draft_words: str = ""
     has_draft: bool = False
@@ -64,14 +67,17 @@ class PromptsState(StudioState):
     shown: VersionRow = VersionRow()
     shown_lines: list[LineRow] = []
     shown_against: str = ""
+    shown_place: int = 0
     preview: list[PreviewRow] = []
     preview_words: str = ""
+    preview_place: int = 0
     templates: list[TemplateRow] = []
     asking: TemplateRow = TemplateRow()
 
     _base_id: str = ""
     _began: str = ""
     _in_force: str = ""
+    _generation: int = 0
 
     @rx.event
     async def open(self) -> None:
@@ -133,7 +139,8 @@ class PromptsState(StudioState):
         self.check = check_row(checked(self.layer, self.text))
         self.save_problem, self.conflict = "", False
         self.shown, self.shown_lines = VersionRow(), []
-        self.form_key += 1
+        self._generation += 1
+        self.form_key = f"{self.clone}/{self.layer}/{self._generation}"
 
     def _answering(self) -> str:
         return next(tab.in_force for tab in self.tabs if tab.key == self.layer)
@@ -175,10 +182,20 @@ class PromptsState(StudioState):
             await self._read()
 
     @rx.event
-    async def typed(self, text: str) -> None:
-        """Keep what is in the editor and check it."""
+    async def typed(self, text: str, form_key: str) -> None:
+        """Keep what is in the editor and check it.
+
+        Typing arrives a moment later, when the page may show another layer or another clone.
+        `form_key` tells in which editor it was typed. One of this clone that is gone was kept
+        or thrown away by whatever took it away.
+        """
         async with self._reporting():
-            await self._keep(text)
+            clone, layer = (*str(form_key).split("/"), "")[:2]
+            if form_key == self.form_key:
+                await self._keep(text)
+            elif clone != self.clone:
+                keep, kept = services().prompt_drafts.keep, str(text)[: SOURCE_CHARS + 1]
+                await asyncio.to_thread(keep, self._user_id, clone, layer, MAIN, kept)
 
     async def _keep(self, text: str) -> None:
         text = str(text)[: SOURCE_CHARS + 1]
@@ -209,6 +226,14 @@ class PromptsState(StudioState):
 
     async def _save(self, text: str, message: str, *, activate: bool, base: str | None) -> None:
         text, message = str(text)[: SOURCE_CHARS + 1], str(message)[: MESSAGE_CHARS + 1]
+        newest = self.versions[0] if self.versions else VersionRow()
+        if base and base == newest.key and text == self._began:
+            # The second click of a double one, or a wish to have in force what was saved last.
+            if activate and not newest.is_active:
+                await self._activate(newest.key)
+            else:
+                self._notify(f"Nothing has changed since {newest.title}.", "info")
+            return
         try:
             saved = await self._call(
                 services().prompt_versions.save,
@@ -233,8 +258,11 @@ class PromptsState(StudioState):
     @rx.event
     async def activate(self, version_id: str) -> None:
         """Put a version in force; the next question is answered with it."""
+        await self._activate(str(version_id))
+
+    async def _activate(self, version_id: str) -> None:
         async with self._reporting():
-            done = await self._call(services().prompt_versions.activate, str(version_id))
+            done = await self._call(services().prompt_versions.activate, version_id)
             self._notify(f"Version {done.version.version} answers from now on.")
             await self._read()
 
@@ -269,6 +297,7 @@ class PromptsState(StudioState):
         async with self._reporting():
             found = await self._call(services().prompt_versions.get_for, str(version_id))
             self.shown = version_row(found)
+            self.shown_place += 1
             rows = line_rows(line_diff(self._in_force, found.content, "now", self.shown.title))
             self.shown_against = f"Against {self._answering()}, which answers now" if rows else ""
             self.shown_lines = rows or [_same(line) for line in found.content.splitlines()]
@@ -285,6 +314,7 @@ class PromptsState(StudioState):
             await self._keep(text)
             found = await self._call(services().prompt_preview.preview)
             self.preview = [preview_row(one) for one in found.layers]
+            self.preview_place += 1
             passages = f"{found.passages} of its passages" if found.passages else "no passages"
             self.preview_words = f"For “{found.question}” with {passages}."
 

@@ -78,7 +78,7 @@ class VoiceState(StudioState):
     found: int = 0
     has_more: bool = False
     sliders: Sliders = Sliders()
-    slider_key: int = 0
+    slider_key: str = ""
     adjustable: list[str] = []
     phrases: list[str] = []
     trial_voice: str = ""
@@ -93,6 +93,7 @@ class VoiceState(StudioState):
     allowance_used: int = 0
 
     _shown: int = WINDOW
+    _generation: int = 0
 
     @rx.event
     async def open(self) -> None:
@@ -124,6 +125,7 @@ class VoiceState(StudioState):
         given = (hello, persona.greeting, *persona.example_questions[:2])
         self.phrases = [text for text in given if text]
         self._show_settings(settings_of(persona.voice_settings))
+        self._renew_sliders()
         await self._read()
         self.ready = True
 
@@ -146,6 +148,11 @@ class VoiceState(StudioState):
         self.instead = found.instead
         self._show_settings(found.settings)
         await self._renew_clip()
+
+    def _renew_sliders(self) -> None:
+        """Make the sliders anew, at the places that are stored."""
+        self._generation += 1
+        self.slider_key = f"{self.clone}/{self._generation}"
 
     def _show_settings(self, settings: VoiceSettings) -> None:
         self.sliders = Sliders(
@@ -218,9 +225,13 @@ class VoiceState(StudioState):
             await self._fill()
 
     @rx.event
-    async def adjust(self, name: str, value: str) -> None:
-        """Store a slider's place; 0 to 100 becomes 0.0 to 1.0, once and here."""
-        if name not in (*SLIDERS, "speed"):
+    async def adjust(self, name: str, value: str, slider_key: str) -> None:
+        """Store a slider's place; 0 to 100 becomes 0.0 to 1.0, once and here.
+
+        A move arrives a moment later; one of sliders that are gone was meant for another
+        clone, or was made before all were reset.
+        """
+        if name not in (*SLIDERS, "speed") or slider_key != self.slider_key:
             return
         try:
             number = float(str(value)) / 100
@@ -237,7 +248,7 @@ class VoiceState(StudioState):
     async def usual(self) -> None:
         """Take every setting back to the usual."""
         await self._adjust({})
-        self.slider_key += 1
+        self._renew_sliders()
 
     async def _adjust(self, changes: dict[str, float | bool]) -> None:
         async with self._reporting():
@@ -275,7 +286,9 @@ class VoiceState(StudioState):
 
 
 def _row(voice: Voice, current: str) -> VoiceRow:
-    facts = (voice.accent, voice.age, voice.language, voice.description)
+    # Vendors write accents in small letters.
+    accent = voice.accent[:1].upper() + voice.accent[1:]
+    facts = (accent, voice.age, voice.language, voice.description)
     # A description often repeats what the labels say.
     told = [fact for fact in dict.fromkeys(facts) if fact]
     about = [one for one in told if not any(one != other and one in other for other in told)]

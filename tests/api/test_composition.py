@@ -4,16 +4,20 @@ import asyncio
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Message
 
+from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.clone_studio import app
 from clone_studio.models import Conversation
 from clone_studio.models import Message as StoredMessage
 from clone_studio.services.auth import SESSION_COOKIE
 from clone_studio.session_gate import SessionMiddleware
+from clone_studio.settings import Settings
 from tests.api.conftest import alive
-from tests.conftest import OWNER_EMAIL, OWNER_PASSWORD
+from tests.conftest import OWNER_EMAIL, OWNER_PASSWORD, with_small_guide
+from tests.servers.redis_server import RedisProcess
 from tests.state.harness import Harness
 
 EVIL = "https://evil.example"
@@ -139,6 +143,26 @@ async def test_starting_prepares_and_takes_up_what_was_interrupted(
             if event["state"] != "processing":
                 break
         assert studio.files.get_for(owner.id, waiting.id).state == "ready"
+
+
+async def test_it_starts_works_and_ends_while_redis_does_not(
+    whole: ASGIApp, settings: Settings, redis_process: RedisProcess
+) -> None:
+    redis_process.pause()
+    settings = settings.model_copy(update={"redis_url": SecretStr(redis_process.url)})
+    built = with_small_guide(bootstrap.build(settings))
+    bootstrap.override(built)
+    try:
+        async with asyncio.timeout(60):
+            async with alive(whole), browser_of(whole) as browser:
+                answer = await browser.get("/api/health")
+            assert answer.status_code == 200
+            (part,) = (one for one in answer.json()["parts"] if one["name"] == "cache")
+            assert part["status"] == "degraded"
+            assert redis_process.place in part["detail"]
+            assert redis_process.url not in answer.text
+    finally:
+        bootstrap.override(None)
 
 
 def test_the_session_is_checked_before_anything_else() -> None:

@@ -13,7 +13,7 @@ TEXT = b"The analytical engine weaves algebraic patterns, just as the Jacquard l
 
 @pytest.fixture
 def working(studio: Services) -> Iterator[Services]:
-    workers = Worker(studio)
+    workers = Worker(studio, ingesters=2)
     workers.start()
     yield studio
     workers.stop()

@@ -112,6 +112,17 @@ async def test_each_failure_has_its_sentence(
     assert len(server.spoken()) == tries
 
 
+@pytest.mark.parametrize("mode", ["repeat_422", "repeat_403"])
+async def test_a_key_that_the_server_repeats_is_not_told(
+    engine: ElevenLabsSpeech, server: ElevenLabsServer, mode: str
+) -> None:
+    server.behaviour.mode = mode
+    for act in (heard(engine), engine.voices(), engine.check()):
+        with pytest.raises(ProviderRefused, match="is wrong") as raised:
+            await act
+        assert KEY not in raised.value.detail
+
+
 async def test_a_failure_that_passes_is_not_noticed(
     engine: ElevenLabsSpeech, server: ElevenLabsServer
 ) -> None:
@@ -176,6 +187,15 @@ async def test_a_wrong_key_and_none(server: ElevenLabsServer) -> None:
         with pytest.raises(ProviderRefused, match="ELEVENLABS_API_KEY"):
             await heard(engine)
         await engine.close()
+
+
+@pytest.mark.parametrize("voice_id", ["../../v1/user", "../user?a=", "x#", "a/b", "a b", "", "é"])
+async def test_a_voice_that_would_be_another_address_is_not_asked_for(
+    engine: ElevenLabsSpeech, server: ElevenLabsServer, voice_id: str
+) -> None:
+    with pytest.raises(VoiceMissing):
+        await heard(engine, SpeechRequest(TEXT, voice_id))
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 40_001])

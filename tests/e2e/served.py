@@ -45,7 +45,7 @@ class ServedStudio:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "clone_studio.serve", "--no-browser"],
             cwd=PROJECT,
-            env=self._environment(),
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -60,7 +60,8 @@ class ServedStudio:
             raise AssertionError("the studio did not start:\n" + "".join(self.log))
         return self
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Return the environment of its processes."""
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
@@ -88,7 +89,7 @@ class ServedStudio:
         made = subprocess.run(
             [sys.executable, "-m", "clone_studio.link"],
             cwd=PROJECT,
-            env=self._environment(),
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=True,

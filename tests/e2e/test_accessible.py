@@ -30,7 +30,11 @@ async def test_the_pages_of_a_clone_meet_the_guidelines(
         assert await faults(page) == []
         await page.goto(f"/prompts/{GUIDE}")
         await page.get_by_role("button", name="View v1").click()
-        await expect(page.get_by_role("region", name="Version v1")).to_be_visible()
+        opened = page.get_by_role("region", name="Version v1").get_by_role("heading")
+        await expect(opened).to_be_in_viewport()
+        await expect(opened).to_be_focused()
+        await page.get_by_role("button", name="Preview").click()
+        await expect(page.get_by_role("heading", name="As the model gets it")).to_be_in_viewport()
         assert await faults(page) == []
         await page.goto(f"/voice/{GUIDE}")
         await expect(page.get_by_role("heading", name="Sarah").first).to_be_visible()

@@ -110,7 +110,7 @@ async def test_one_answer_is_heard_at_a_time(visits: Visits, served_with_voices:
         first = page.locator(".chat-turn-clone").first
         await press(first, "Listen").click()
         await expect(press(first, "Pause")).to_be_visible()
-        await press(second, "Listen").click()
+        await press(second, "Listen").dblclick()
         await expect(press(second, "Pause")).to_be_visible()
         await expect(press(first, "Listen")).to_be_visible()
         assert await page.locator("audio").count() == 1

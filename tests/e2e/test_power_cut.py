@@ -42,7 +42,7 @@ def mortal(tmp_path: Path, model_server: OpenAIServer) -> Iterator[ServedStudio]
     model_server.behaviour = Behaviour()
 
 
-async def test_an_interrupted_answer_keeps_what_was_written(
+async def test_an_answer_is_written_anew_after_the_restart(
     visits: Visits, mortal: ServedStudio, model_server: OpenAIServer
 ):
     words = " ".join(f"word{number}" for number in range(400))
@@ -54,13 +54,35 @@ async def test_an_interrupted_answer_keeps_what_was_written(
         await ask(page, "Tell me something long.")
         await expect(running(page)).to_contain_text("word60", timeout=20_000)
         mortal.kill()
+        model_server.behaviour = Behaviour(text="Another beginning. All of it now.")
         mortal.start()
+        # The page is not loaded again: it connects by itself and goes on.
+        answer = await finished_answer(page)
+        await expect(answer).to_contain_text("Another beginning. All of it now.")
+        await expect(answer).not_to_contain_text("The beginning is here")
+        await expect(answer.locator(".chat-note")).to_have_count(0)
+        await expect(page.locator(".chat-question")).to_have_count(1)
         await page.reload()
+        await expect(await finished_answer(page)).to_contain_text("All of it now.")
+
+
+async def test_an_answer_that_cannot_be_written_anew_keeps_what_was_written(
+    visits: Visits, mortal: ServedStudio, model_server: OpenAIServer
+):
+    words = " ".join(f"word{number}" for number in range(400))
+    model_server.behaviour = Behaviour(text=f"The beginning is here. {words} finis", delay=0.05)
+    visits.complaints.expected = CUT
+    async with visits.visit(mortal) as page:
+        slug = await new_clone(page, mortal, "Wick")
+        await open_chat(page, slug)
+        await ask(page, "Tell me something long.")
+        await expect(running(page)).to_contain_text("word60", timeout=20_000)
+        mortal.kill()
+        model_server.behaviour = Behaviour(mode="401")
+        mortal.start()
         answer = await finished_answer(page)
         await expect(answer).to_contain_text("The beginning is here. word0 word1 word2")
-        await expect(answer).not_to_contain_text("finis")
         await expect(answer.locator(".chat-note")).to_have_attribute("data-state", "interrupted")
-        await expect(page.locator(".chat-question")).to_have_count(1)
         model_server.behaviour = Behaviour(text="All of it now.")
         await answer.get_by_role("button", name="Try again").click()
         await expect(answers(page).last).to_contain_text("All of it now.")

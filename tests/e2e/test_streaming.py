@@ -144,3 +144,18 @@ async def test_a_second_question_waits_for_the_first_answer(
         await finished_answer(page)
         await question_field(page).press("Enter")
         await expect(answers(page)).to_have_count(2, timeout=20_000)
+
+
+async def test_the_first_paragraph_stands_still_when_it_is_finished(
+    visits: Visits, served_with_model: ServedStudio, model_server: OpenAIServer
+):
+    below = "(text) => text.offsetTop - text.closest('.chat-bubble').offsetTop"
+    model_server.behaviour = Behaviour(text="One paragraph and no other one. " * 2, delay=0.1)
+    async with visits.visit(served_with_model) as page:
+        await open_chat(page, GUIDE)
+        await ask(page, QUESTION)
+        growing = running(page).locator(".prose p")
+        await expect(growing).to_contain_text("One")
+        place = await growing.evaluate(below)
+        answer = await finished_answer(page)
+        assert await answer.locator(".prose p").evaluate(below) == place

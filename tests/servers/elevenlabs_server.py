@@ -10,6 +10,7 @@ import hashlib
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,7 +66,8 @@ class Behaviour:
     """How the next answers go; times in seconds.
 
     `mode` is normal, hang (no byte ever), stall (silent after half), cut (dropped after half),
-    empty (no audio) or a key of `FAILURES`. After `failures` bad answers all go well; below
+    empty (no audio), repeat_422 or repeat_403 (an error that repeats the key it was sent) or a
+    key of `FAILURES`. After `failures` bad answers all go well; below
     zero none ever does.
     """
 
@@ -78,12 +80,16 @@ class Behaviour:
 
 @dataclass
 class ElevenLabsServer:
-    """The server, while `running`; `requests` holds every request that came."""
+    """The server, while `running`; `requests` holds every request that came.
+
+    `first_bytes` are the moments, by `time.monotonic`, at which audio began to be sent.
+    """
 
     behaviour: Behaviour = field(default_factory=Behaviour)
     requests: list[Request] = field(default_factory=list)
     closed_early: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
+    first_bytes: list[float] = field(default_factory=list)
     _now: int = 0
     _port: int = 0
 
@@ -107,7 +113,12 @@ class ElevenLabsServer:
     async def _answer(self, request: Request, reply: Reply) -> None:
         self.requests.append(request)
         path = urlsplit(request.path).path
-        if request.headers.get("xi-api-key") != KEY:
+        sent = request.headers.get("xi-api-key")
+        if self.behaviour.mode.startswith("repeat_"):
+            detail = {"message": f"What you sent, {sent}, is wrong."}
+            status = int(self.behaviour.mode.removeprefix("repeat_"))
+            await reply.json(status, {"detail": detail})
+        elif sent != KEY:
             await reply.json(*FAILURES["401"])
         elif path == "/v2/voices":
             await self._voices(parse_qs(urlsplit(request.path).query), reply)
@@ -185,6 +196,8 @@ class ElevenLabsServer:
                     return
                 await reply.gone.wait()
                 raise ConnectionResetError
+            if number == 0:
+                self.first_bytes.append(time.monotonic())
             await reply.piece(piece)
             if how.delay:
                 await asyncio.sleep(how.delay)

@@ -92,6 +92,31 @@ async def test_a_key_changes_who_answers_and_its_removal_brings_quotes_back(
     await world.chat.close()
 
 
+async def test_another_process_follows_what_was_entered(
+    world: Services, settings: Settings, server: OpenAIServer
+) -> None:
+    other = bootstrap.build(settings)
+    assert other.llm.kind == "quotes"
+    await other.connections.catch_up()
+    assert other.stored.revision == 0
+    changes = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.address}
+    await world.connections.change(OWNER, {**changes, "STUDIO_EMBEDDINGS": "local"})
+    await other.connections.keep_up()
+    async with asyncio.timeout(20):
+        while other.llm.kind == "quotes":
+            await asyncio.sleep(0.05)
+    assert await ask(other) == "On Tuesdays [1]."
+    assert KEY in other.stored.secrets()
+    await world.connections.change(OWNER, dict.fromkeys(changes))
+    await other.connections.catch_up()
+    assert "sorted every Tuesday" in await ask(other)
+    await other.connections.close()
+    for studio in (world, other):
+        await studio.chat.close()
+    other.embedder.close()
+    other.database.dispose()
+
+
 async def test_an_answer_that_runs_goes_on_and_the_next_is_by_the_other(
     world: Services, server: OpenAIServer
 ) -> None:
@@ -168,12 +193,17 @@ async def test_a_process_that_missed_a_switch_follows_it_at_the_first_question(
 ) -> None:
     file = world.files.list_for(OWNER, "ben", "", "", 10).files[0]
     other = bootstrap.build(settings, database=Database(settings.database_url))
+    await other.connections.keep_up()
     assert await asyncio.to_thread(ranks, other, file.persona_id) == 1
     changes = {"OPENAI_BASE_URL": server.address, "STUDIO_EMBEDDINGS": "openai"}
     await world.connections.change(OWNER, changes)
     await asyncio.to_thread(work, world)
     assert await asyncio.to_thread(ranks, other, file.persona_id) == 1
     assert other.embedder.model == "text-embedding-3-small"
+    await other.connections.catch_up()
+    assert other.llm.kind == "openai", "the question did not keep the rest of the change from it"
+    await other.connections.close()
+    await other.llm.close()
     other.knowledge.close()
     other.embedder.close()
     other.database.dispose()

@@ -9,6 +9,8 @@ from clone_studio.bootstrap import Services
 from clone_studio.db import utc_now
 from clone_studio.errors import ModelMissing, ProviderDown
 from clone_studio.models import Job, Persona, StoredFile, User
+from clone_studio.providers.cache.protocol import Cache
+from clone_studio.providers.cache.redis import RedisCache
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.llm.openai import OpenAIModel
 from clone_studio.providers.llm.protocol import LanguageModel
@@ -27,6 +29,7 @@ from clone_studio.services.workload import STUCK_AFTER
 from tests.chat_world import PacedModel
 from tests.servers.models import KEY, model_at
 from tests.servers.openai_server import OpenAIServer
+from tests.servers.redis_server import PASSWORD, RedisProcess, server_at
 from tests.services.test_speech import Parrot
 
 
@@ -103,15 +106,24 @@ async def health(
     await made.close()
 
 
-def service(studio: Services, llm: LanguageModel, meaning: Meaning, clock: Clock) -> HealthService:
+def service(
+    studio: Services,
+    llm: LanguageModel,
+    meaning: Meaning,
+    clock: Clock,
+    *,
+    cache: Cache | None = None,
+    deadline: float = 20,
+) -> HealthService:
     return HealthService(
         studio.stored,
         studio.database,
+        cache=cache or studio.cache,
         llm=llm,
         embedder=meaning,
         speech_engine=Parrot(),
         clock=clock,
-        deadline=0.2,
+        deadline=deadline,
     )
 
 
@@ -124,6 +136,7 @@ async def test_all_is_well(health: HealthService) -> None:
     assert report.status == "ok"
     assert [one.name for one in report.parts] == [
         "database",
+        "cache",
         "language model",
         "embedding model",
         "speech",
@@ -132,6 +145,7 @@ async def test_all_is_well(health: HealthService) -> None:
         "disk",
     ]
     assert {one.status for one in report.parts} == {"ok"}
+    assert "memory of this process" in part(report, "cache").detail
     assert "schema 0" in part(report, "database").detail
     assert part(report, "language model").detail == "It answers."
 
@@ -175,8 +189,9 @@ async def test_the_language_model_is_asked_once_a_minute_for_everybody(
 
 
 async def test_a_model_that_does_not_answer_delays_nobody_and_is_shown_when_it_does(
-    health: HealthService, llm: Asked, clock: Clock
+    studio: Services, llm: Asked, meaning: Meaning, clock: Clock
 ) -> None:
+    health = service(studio, llm, meaning, clock, deadline=0.2)
     llm.free.clear()
     async with asyncio.timeout(5):
         found = part(await health.report(), "language model")
@@ -187,6 +202,35 @@ async def test_a_model_that_does_not_answer_delays_nobody_and_is_shown_when_it_d
     assert llm.checks == 1, "the first question still stands"
     llm.free.set()
     assert part(await health.report(), "language model").detail == "It answers."
+    await health.close()
+
+
+async def test_redis_is_told_with_its_place_and_without_its_password(
+    studio: Services,
+    llm: Asked,
+    meaning: Meaning,
+    clock: Clock,
+    redis_process: RedisProcess,
+) -> None:
+    cache = RedisCache(server_at(redis_process.url))
+    health = service(studio, llm, meaning, clock, cache=cache)
+    found = part(await health.report(), "cache")
+    assert found.detail.startswith(f"Redis at {redis_process.place} answers in ")
+    assert (found.status, found.fix) == ("ok", "")
+    redis_process.kill()
+    clock.now += CHECK_SECONDS
+    report = await health.report()
+    found = part(report, "cache")
+    assert found.detail == (
+        f"Redis at {redis_process.place} does not answer; the studio works from memory."
+    )
+    assert (found.status, report.status) == ("degraded", "degraded")
+    assert "REDIS_URL" in found.fix
+    assert PASSWORD not in found.detail + found.fix
+    redis_process.start()
+    clock.now += CHECK_SECONDS
+    assert part(await health.report(), "cache").status == "ok"
+    cache.close()
 
 
 async def test_another_model_is_asked_at_once(
@@ -231,6 +275,7 @@ async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm
     health = await HealthService(
         stored,
         studio.database,
+        cache=studio.cache,
         llm=llm,
         embedder=Meaning(),
         speech_engine=NoSpeech(),
@@ -304,7 +349,12 @@ async def test_speech_that_is_missing_is_said_with_its_repair(
         (NoSpeech(), "ok", "switched off"),
     ):
         health = await HealthService(
-            studio.stored, studio.database, llm=llm, embedder=Meaning(), speech_engine=engine
+            studio.stored,
+            studio.database,
+            cache=studio.cache,
+            llm=llm,
+            embedder=Meaning(),
+            speech_engine=engine,
         ).report()
         speech = part(health, "speech")
         assert speech.status == status

@@ -170,7 +170,7 @@ def test_deleting_takes_everything_and_counts_it(studio: Services, owner_id: str
     studio.files.add_text(persona.id, "a.md", "# A\n\nThe engine weaves.")
     job = studio.jobs.claim(("ingest",))
     assert job is not None
-    Worker(studio).run(job)
+    Worker(studio, ingesters=2).run(job)
     thread = studio.conversations.create(owner_id, persona.id)
     with studio.database.write() as session:
         session.add(Message(thread_id=thread.id, role="user", content="Who?"))

@@ -15,7 +15,7 @@ from tests.services.test_speech import Parrot
 
 VOICES = (
     Voice("ann", "Ann", "female", accent="British", age="old"),
-    Voice("bob", "Bob", "male", accent="American", age="young"),
+    Voice("bob", "Bob", "male", accent="american", age="young"),
     Voice("polly", "Polly", "character"),
 )
 
@@ -103,6 +103,23 @@ async def test_a_voice_that_vanished_is_replaced_and_the_maker_is_told(world: Wo
     found = await voices(world).of(OWNER, "ben")
     assert found.voice.id == "polly"
     assert "“Zed” is not among the voices" in found.instead
+    assert found.instead.endswith("Polly speaks until then.")
+
+
+async def test_the_maker_is_told_when_even_the_studios_own_voice_is_gone(
+    world: World, choir: Choir
+) -> None:
+    choir.default_voice_id = "gone"
+    service = VoiceService(
+        choir,
+        personas=world.services.personas,
+        usage=world.services.speech_usage,
+        default_voice_id=lambda: "gone",
+    )
+    found = await service.of(OWNER, "ben")
+    assert (found.voice.id, found.voice.name) == ("gone", "No voice")
+    assert found.instead.startswith("The voice of clones that have none is not among the voices")
+    assert "speaks until then" not in found.instead
 
 
 async def test_settings_are_stored_between_0_and_1_and_only_what_differs(world: World) -> None:

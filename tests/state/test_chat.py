@@ -250,6 +250,13 @@ async def test_stop_keeps_what_was_said(tab: Tab, model: PacedModel) -> None:
     assert model.closed == 1
 
 
+async def test_stop_before_the_first_word_claims_nothing(tab: Tab) -> None:
+    await ask(tab)
+    await tab.send(ChatState.stop)
+    await until(lambda: turns(tab))
+    assert (turns(tab)[-1].plain, turns(tab)[-1].note) == ("", "Stopped before the first word.")
+
+
 async def test_a_failure_is_told_in_its_own_words_and_asked_again(
     tab: Tab, model: PacedModel
 ) -> None:
@@ -307,10 +314,13 @@ async def test_anothers_thread_is_not_here(
         session.add(Conversation(id="hers", persona_id=eves.id, user_id="eve", title="Secret"))
         session.flush()
         session.add(Message(thread_id="hers", role="user", content="Hers alone"))
-    for path in (f"/chat/{slug}/hers", f"/chat/{eves.slug}/hers", "/chat/nobody"):
+    paths = {f"/chat/{slug}/hers": False, f"/chat/{eves.slug}/hers": True, "/chat/nobody": True}
+    for path, no_clone in paths.items():
         tab = harness.tab("tab", cookie=cookie, path=path)
         await tab.open()
         assert "not here" in tab.value(ChatState, "missing")
+        assert tab.value(ChatState, "no_clone") is no_clone
+        assert no_clone or tab.value(ChatState, "new_address") == f"/chat/{slug}/new"
         assert "Hers alone" not in tab.received
         assert "Secret" not in tab.received
 
@@ -337,10 +347,11 @@ async def test_a_question_that_is_too_long_is_refused_where_it_was_typed(
 async def test_a_draft_is_kept_for_its_clone_and_goes_with_the_question(
     tab: Tab, model: PacedModel
 ) -> None:
-    await tab.send(ComposerState.keep, text="Which vir")
-    assert "Which vir" in tab.value(ComposerState, "drafts")
+    await tab.send(ComposerState.keep, text="To Ada", clone="ada")
+    await tab.send(ComposerState.keep, text="Which vir", clone="ben")
+    assert tab.value(ComposerState, "drafts") == '{"ada": "To Ada", "ben": "Which vir"}'
     await ask(tab)
-    await tab.send(ComposerState.keep, text=QUESTION)
+    await tab.send(ComposerState.keep, text=QUESTION, clone="ben")
     assert "Which" not in tab.value(ComposerState, "drafts")
     await say(tab, model, "Temperance.")
     await settle(tab, model)

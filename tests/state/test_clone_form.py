@@ -39,6 +39,12 @@ async def edit(harness: Harness, cookie: str, ada: PersonaInfo) -> Tab:
     return tab
 
 
+async def keep(tab: Tab, field: str, value: str) -> None:
+    """Type in a field of the form that shows."""
+    form_key = tab.value(CloneFormState, "form_key")
+    await tab.send(CloneFormState.keep, field=field, value=value, form_key=form_key)
+
+
 async def open_again(tab: Tab) -> None:
     """Load the page again in the same browser, whose storage holds the drafts."""
     name = f"{CloneFormState.get_full_name()}.drafts{FIELD_MARKER}"
@@ -60,6 +66,17 @@ async def test_a_name_makes_a_clone_and_leads_to_its_files(
     assert "Grace Hopper" in notice.text
 
 
+async def test_a_second_click_makes_no_second_clone(
+    studio: Services, new: Tab, user_id: str
+) -> None:
+    for _ in range(2):
+        await new.send(CloneFormState.save, form={"name": "Grace"})
+    assert [one.slug for one in studio.personas.list_for(user_id)] == ["grace"]
+    await new.open()
+    await new.send(CloneFormState.save, form={"name": "Grace"})
+    assert len(studio.personas.list_for(user_id)) == 2
+
+
 async def test_faults_are_said_beside_their_fields_and_nothing_is_lost(
     studio: Services, new: Tab, user_id: str
 ) -> None:
@@ -67,9 +84,9 @@ async def test_faults_are_said_beside_their_fields_and_nothing_is_lost(
     assert set(new.value(CloneFormState, "errors")) == {"name", "purpose", "passages"}
     assert new.value(CloneFormState, "fields").purpose == "x" * 400
     assert studio.personas.list_for(user_id) == []
-    await new.send(CloneFormState.keep, field="name", value="Grace")
+    await keep(new, field="name", value="Grace")
     assert set(new.value(CloneFormState, "errors")) == {"purpose", "passages"}
-    await new.send(CloneFormState.keep, field="purpose", value="x" * 350)
+    await keep(new, field="purpose", value="x" * 350)
     assert "purpose" in new.value(CloneFormState, "errors")
 
 
@@ -108,7 +125,7 @@ async def test_a_taken_address_is_a_fault_of_its_field(
 
 
 async def test_what_was_typed_survives_leaving_the_page(edit: Tab) -> None:
-    await edit.send(CloneFormState.keep, field="greeting", value="Good day.")
+    await keep(edit, field="greeting", value="Good day.")
     assert edit.value(CloneFormState, "dirty") is True
     await open_again(edit)
     assert edit.value(CloneFormState, "fields").greeting == "Good day."
@@ -119,18 +136,33 @@ async def test_what_was_typed_survives_leaving_the_page(edit: Tab) -> None:
     assert edit.value(CloneFormState, "restored") is False
 
 
+async def test_what_arrives_late_from_another_form_is_not_taken_for_this_one(
+    studio: Services, edit: Tab, user_id: str
+) -> None:
+    studio.personas.create(user_id, {"name": "Grace"})
+    late = {
+        "field": "greeting",
+        "value": "I am Ada.",
+        "form_key": edit.value(CloneFormState, "form_key"),
+    }
+    await edit.open("/clones/grace")
+    await edit.send(CloneFormState.keep, **late)
+    assert edit.value(CloneFormState, "dirty") is False
+    assert edit.value(CloneFormState, "fields").greeting == ""
+
+
 async def test_a_saved_clone_leaves_no_draft_behind(new: Tab) -> None:
-    await new.send(CloneFormState.keep, field="name", value="Grace")
+    await keep(new, field="name", value="Grace")
     await new.send(CloneFormState.save, form={"name": "Grace"})
-    await new.send(CloneFormState.keep, field="name", value="Grace")
+    await keep(new, field="name", value="Grace")
     await open_again(new)
     assert new.value(CloneFormState, "fields").name == ""
     assert new.value(CloneFormState, "restored") is False
 
 
 async def test_fields_that_do_not_exist_are_not_kept(new: Tab) -> None:
-    await new.send(CloneFormState.keep, field="user_id", value="somebody")
-    await new.send(CloneFormState.keep, field="__class__", value="x")
+    await keep(new, field="user_id", value="somebody")
+    await keep(new, field="__class__", value="x")
     assert new.value(CloneFormState, "dirty") is False
 
 

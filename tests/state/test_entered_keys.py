@@ -20,6 +20,7 @@ from clone_studio.services.auth import SESSION_COOKIE
 from clone_studio.state.chat import ChatState
 from clone_studio.state.connections import ConnectionsState
 from clone_studio.state.health import HealthState
+from clone_studio.state.voice import VoiceState
 from tests.servers.elevenlabs_server import ElevenLabsServer
 from tests.servers.openai_server import OpenAIServer
 from tests.state.harness import Harness, Tab
@@ -111,6 +112,25 @@ async def use_the_voice(tab: Tab, client: Client, server: ElevenLabsServer) -> N
     assert {one.headers["xi-api-key"] for one in server.requests} == {VOICE}
 
 
+async def be_repeated(tab: Tab, client: Client, server: ElevenLabsServer) -> None:
+    """Have the voice's server repeat the key where it is listed, tried, spoken and checked."""
+    for mode in ("repeat_403", "repeat_422"):
+        server.behaviour.mode = mode
+        typed = {"service": "elevenlabs", "key": VOICE, "address": server.address}
+        await tab.send(ConnectionsState.test, **typed)
+        assert tab.value(ConnectionsState, "test_tone") == "danger"
+        tried = {"service": "elevenlabs", "settings": {"ELEVENLABS_API_KEY": VOICE}}
+        answer = await client("POST", "/api/settings/test", json=tried)
+        assert "is wrong" in answer.text
+        for path in ("/api/voices", "/api/health", "/api/personas/ben/voice/usage"):
+            await client("GET", path)
+        await client("POST", "/api/personas/ben/voice/stream", json={"text": f"Good day {mode}."})
+        await tab.send(HealthState.check_again)
+        await tab.open("/voice/ben")
+        assert "is wrong" in tab.value(VoiceState, "list_problem")
+        await tab.open("/settings")
+
+
 async def be_refused(tab: Tab, client: Client, server: OpenAIServer) -> None:
     """Have the server repeat the key, in answers, tests, lists and health."""
     for mode in ("repeat_400", "repeat_401"):
@@ -163,19 +183,23 @@ async def test_an_entered_key_is_nowhere_in_clear(
     await be_refused(tab, client, server)
     await use_the_api(client)
     await use_the_voice(tab, client, voices)
+    await be_repeated(tab, client, voices)
     logging.getLogger("clone_studio").error("A library repeats %s", BY_API)
     used = {one.headers.get("authorization") for one in server.requests}
     assert {f"Bearer {key}" for key in KEYS} <= used, "each was really sent, so it was in use"
     await studio.llm.close()
     await studio.speech_engine.close()
+    # While it runs, what was written last stands in a file beside the database.
+    running = {f"running {name}": text for name, text in stored_files(studio).items()}
     await asyncio.to_thread(studio.database.dispose)
     places = {
         "socket": tab.received,
         "api": "".join(client.answers),
         "log": log.getvalue(),
+        **running,
         **stored_files(studio),
     }
-    assert {"studio.db"} < places.keys()
+    assert {"studio.db", "running studio.db-wal"} < places.keys()
     found = [
         (place, key) for place, text in places.items() for key in (*KEYS, VOICE) if key in text
     ]

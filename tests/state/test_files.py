@@ -9,6 +9,7 @@ import pytest
 from clone_studio.bootstrap import Services
 from clone_studio.live import Live
 from clone_studio.models import StoredFile, User
+from clone_studio.services.events import GAP
 from clone_studio.services.watchers import WATCHERS
 from clone_studio.state.base import StudioState
 from clone_studio.state.file_rows import size_words
@@ -63,6 +64,20 @@ async def until(condition: Callable[[], Any]) -> Any:
         if found := condition():
             return found
         await asyncio.sleep(0.005)
+
+
+async def test_after_a_gap_what_is_watched_is_read_again(
+    tab: Tab, studio: Services, persona_id: str
+) -> None:
+    with studio.database.write() as session:
+        # Nothing is published of this: it stands for what another process did meanwhile.
+        session.add(
+            StoredFile(
+                persona_id=persona_id, name="new.md", size=1, sha256="x", storage_key="x" * 32
+            )
+        )
+    studio.events.publish(GAP, {"type": "gap"})
+    await until(lambda: names(tab) == ["new.md"])
 
 
 async def test_an_empty_clone_says_where_to_begin(tab: Tab, persona_id: str) -> None:

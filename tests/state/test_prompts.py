@@ -40,6 +40,10 @@ async def save(tab: Tab, text: str = TEXT, message: str = "Rhymes", *, activate:
     await tab.send(PromptsState.save, text=text, message=message, activate=activate)
 
 
+async def type_in(tab: Tab, text: str) -> None:
+    await tab.send(PromptsState.typed, text=text, form_key=shown(tab, "form_key"))
+
+
 async def test_it_opens_with_what_answers(tab: Tab) -> None:
     assert tabs(tab) == [("system", "v1", False), ("rag", "v1", False), ("user", "v1", False)]
     assert "persona.name" in shown(tab, "text")
@@ -76,7 +80,7 @@ async def test_saving_makes_a_version_and_activating_is_a_step_of_its_own(
 async def test_what_is_typed_survives_a_reload_and_a_change_of_tab(
     tab: Tab, harness: Harness, cookie: str
 ) -> None:
-    await tab.send(PromptsState.typed, text="Half a {{ thought")
+    await type_in(tab, "Half a {{ thought")
     assert "Line 1" in shown(tab, "check").problems[0]
     assert tabs(tab)[0] == ("system", "v1", True)
     # Typed a moment before another tab was chosen: the click brings it along.
@@ -92,12 +96,48 @@ async def test_what_is_typed_survives_a_reload_and_a_change_of_tab(
     assert tabs(again)[0] == ("system", "v1", False)
 
 
+async def test_what_arrives_late_stays_where_it_was_typed(
+    tab: Tab, studio: Services, owner_id: str
+) -> None:
+    studio.personas.create(owner_id, {"name": "Ann"})
+    typed = {"text": TEXT, "form_key": shown(tab, "form_key")}
+    await tab.send(PromptsState.choose, layer="rag", text=TEXT)
+    await tab.send(PromptsState.typed, **typed)
+    assert [one.has_draft for one in shown(tab, "tabs")] == [True, False, False]
+    assert "passages" in shown(tab, "text")
+    await tab.send(PromptsState.choose, layer="system", text=shown(tab, "text"))
+    typed["form_key"] = shown(tab, "form_key")
+    await tab.send(PromptsState.discard)
+    await tab.send(PromptsState.typed, **typed)
+    assert [one.has_draft for one in shown(tab, "tabs")] == [False, False, False]
+    await tab.open("/prompts/ann")
+    await tab.send(PromptsState.typed, **typed)
+    assert [one.has_draft for one in shown(tab, "tabs")] == [False, False, False]
+    assert studio.prompt_drafts.get_for(owner_id, "ann", "system") is None
+    kept = studio.prompt_drafts.get_for(owner_id, "ben", "system")
+    assert kept is not None and kept.content == TEXT
+    for odd in ("", "/", "nobody/system/1", "ben/memory/1"):
+        await tab.send(PromptsState.typed, text="Odd.", form_key=odd)
+    assert "Odd." not in tab.received
+    assert studio.prompt_drafts.get_for(owner_id, "ben", "rag") is None
+
+
+async def test_a_second_click_saves_no_second_version(tab: Tab) -> None:
+    await save(tab, activate=False)
+    await save(tab, activate=False)
+    assert [one.title for one in shown(tab, "versions")] == ["v2", "v1"]
+    # With nothing changed there is still the wish to have it in force.
+    await save(tab, activate=True)
+    assert tabs(tab)[0] == ("system", "v2", False)
+    assert [one.title for one in shown(tab, "versions")] == ["v2", "v1"]
+
+
 async def test_a_wrong_text_is_not_saved_and_not_lost(tab: Tab) -> None:
     await save(tab, "{{ secret }}", activate=True)
     assert "secret" in shown(tab, "save_problem")
     assert len(shown(tab, "versions")) == 1
     await save(tab, "x" * 50_000, activate=False)
-    assert "40,000 is the most" in shown(tab, "save_problem")
+    assert "more characters than 40,000" in shown(tab, "save_problem")
     await save(tab, message="m" * 600, activate=False)
     assert "500 characters" in shown(tab, "save_problem")
 
@@ -105,7 +145,7 @@ async def test_a_wrong_text_is_not_saved_and_not_lost(tab: Tab) -> None:
 async def test_two_who_write_at_once_lose_nothing(
     tab: Tab, studio: Services, owner_id: str
 ) -> None:
-    await tab.send(PromptsState.typed, text=TEXT)
+    await type_in(tab, TEXT)
     studio.prompt_versions.save(owner_id, "ben", "system", MAIN, "Theirs: {{ persona.name }}")
     # Their saving ended this user's draft; what is in the editor is kept again as it is typed.
     await save(tab, activate=True)

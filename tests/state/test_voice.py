@@ -47,8 +47,13 @@ def shown(tab: Tab, var: str):
     return tab.value(VoiceState, var)
 
 
+async def adjust(tab: Tab, name: str, value: str) -> None:
+    await tab.send(VoiceState.adjust, name=name, value=value, slider_key=shown(tab, "slider_key"))
+
+
 async def test_it_opens_with_who_speaks(tab: Tab) -> None:
     assert (shown(tab, "current").name, shown(tab, "instead")) == ("Polly", "")
+    assert [one.about for one in shown(tab, "rows")] == ["British · old", "American · young", ""]
     assert [(one.key, one.count) for one in shown(tab, "groups")] == [
         ("female", 1),
         ("male", 1),
@@ -77,20 +82,36 @@ async def test_a_voice_is_found_and_chosen(tab: Tab, studio: Services, owner_id:
 
 async def test_sliders_are_stored_and_reset(tab: Tab, studio: Services, owner_id: str) -> None:
     before = shown(tab, "current_clip")
-    await tab.send(VoiceState.adjust, name="stability", value="20")
-    await tab.send(VoiceState.adjust, name="speed", value="115")
+    await adjust(tab, "stability", "20")
+    await adjust(tab, "speed", "115")
     await tab.send(VoiceState.boost, wanted=False)
     stored = studio.personas.get_for(owner_id, "ben").voice_settings
     assert stored == {"stability": 0.2, "speed": 1.15, "speaker_boost": False}
     assert (shown(tab, "sliders").stability, shown(tab, "sliders").speed) == (20, 115)
     assert shown(tab, "current_clip") != before
     for name, value in (("stability", "2000"), ("speed", "x"), ("colour", "5")):
-        await tab.send(VoiceState.adjust, name=name, value=value)
+        await adjust(tab, name, value)
     assert studio.personas.get_for(owner_id, "ben").voice_settings == stored
+    sliders = shown(tab, "slider_key")
     await tab.send(VoiceState.usual)
     assert studio.personas.get_for(owner_id, "ben").voice_settings == {}
     assert shown(tab, "sliders").is_usual is True
-    assert shown(tab, "slider_key") == 1
+    assert shown(tab, "slider_key") != sliders
+
+
+async def test_a_move_that_arrives_late_is_not_for_another_clone_nor_after_a_reset(
+    tab: Tab, studio: Services, owner_id: str
+) -> None:
+    studio.personas.create(owner_id, {"name": "Ann"})
+    late = {"name": "stability", "value": "20", "slider_key": shown(tab, "slider_key")}
+    await tab.send(VoiceState.usual)
+    await tab.send(VoiceState.adjust, **late)
+    late["slider_key"] = shown(tab, "slider_key")
+    await tab.open("/voice/ann")
+    await tab.send(VoiceState.adjust, **late)
+    assert shown(tab, "sliders").stability == 50
+    for slug in ("ben", "ann"):
+        assert studio.personas.get_for(owner_id, slug).voice_settings == {}
 
 
 async def test_a_text_is_tried_with_another_voice(
@@ -154,7 +175,7 @@ async def test_somebody_elses_voice_is_not_there(
     await other.open()
     assert shown(other, "missing") is True
     await other.send(VoiceState.choose, voice_id="ann")
-    await other.send(VoiceState.adjust, name="stability", value="20")
+    await adjust(other, "stability", "20")
     await other.send(VoiceState.speak, text="Hello.")
     persona = studio.personas.get_for(owner_id, "ben")
     assert (persona.voice_id == "ann", persona.voice_settings) == (False, {})

@@ -1,6 +1,10 @@
 """The analyser: what is one term in a document is the same term in a question."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import snowballstemmer
 
 from clone_studio.services.knowledge.analyse import MAX_TERM, query_terms, terms
 
@@ -50,3 +54,17 @@ def test_questions_lose_words_without_a_subject() -> None:
 def test_terms_are_bounded() -> None:
     assert max(map(len, terms("x" * 10_000 + " " + "9" * 10_000 + " 1,2" * 3))) <= MAX_TERM
     assert len(terms("a" * 1_000_000)) == 1
+
+
+def test_threads_do_not_spoil_each_others_stems() -> None:
+    # Each thread has words of its own, so none finds what another one has found before.
+    words = [[f"hopefulness{one}x{number}izations" for number in range(400)] for one in range(8)]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda mine: [terms(word)[0] for word in mine], words))
+    finally:
+        sys.setswitchinterval(usual)
+    stem = snowballstemmer.stemmer("english").stemWord
+    assert found == [[stem(word) for word in mine] for mine in words]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio.settings import PROJECT_ROOT, Settings
 
 READ = "from clone_studio.settings import settings_or_exit; print(settings_or_exit().port)"
 
@@ -32,6 +32,11 @@ def _read(**environ: str) -> subprocess.CompletedProcess[str]:
         ("STUDIO_SECRET_KEY", "far-too-short"),
         ("OPENAI_API_KEY", "sk-two words"),
         ("OPENAI_BASE_URL", "localhost:port"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "http://:hunter2@localhost:6379"),
+        ("REDIS_URL", "redis://:hunter2@localhost:port"),
+        ("REDIS_URL", "redis:///0"),
+        ("REDIS_URL", "unix://?db=1"),
     ],
 )
 def test_it_is_named_in_one_line(name: str, value: str) -> None:
@@ -40,6 +45,22 @@ def test_it_is_named_in_one_line(name: str, value: str) -> None:
     assert answer.stderr.startswith(f"studio: {name}: ")
     assert answer.stderr.count("\n") == 1
     assert value not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("redis://127.0.0.1", "127.0.0.1:6379"),
+        ("redis://:hunter2@cache.example.org:7000/3", "cache.example.org:7000"),
+        ("rediss://user:hunter2@cache.example.org/0?ssl_cert_reqs=none", "cache.example.org:6379"),
+        ("unix:///run/redis.sock?db=1&password=hunter2", "a socket of this machine"),
+        ("", ""),
+    ],
+)
+def test_the_place_of_redis_is_shown_without_its_password(url: str, place: str) -> None:
+    settings = Settings(_env_file=None, redis_url=url)
+    assert settings.redis_place == place
+    assert "hunter2" not in repr(settings)
 
 
 def test_good_settings_are_returned() -> None:

@@ -1,6 +1,7 @@
 """Speech by ElevenLabs, through its SDK."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -16,7 +17,12 @@ from clone_studio.errors import (
     ProviderRefused,
     StudioError,
 )
-from clone_studio.providers.speech.elevenlabs_errors import of_status, of_transport, retry_after
+from clone_studio.providers.speech.elevenlabs_errors import (
+    no_voice,
+    of_status,
+    of_transport,
+    retry_after,
+)
 from clone_studio.providers.speech.protocol import (
     Allowance,
     SpeechRequest,
@@ -28,9 +34,13 @@ from clone_studio.settings import Settings
 
 if TYPE_CHECKING:
     from elevenlabs.client import AsyncElevenLabs
+    from elevenlabs.core.api_error import ApiError
 
 CONNECT_SECONDS = 5.0
 TRIES = 3
+# The SDK writes the id into the address as it is: another form leads to another address, with
+# the studio's key.
+VOICE_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 PAUSES = (0.4, 1.2)
 LONGEST_PAUSE = 10.0
 OUTPUT = "mp3_44100_128"
@@ -105,6 +115,8 @@ class ElevenLabsSpeech:
         """Stream MP3 of 44.1 kHz; see the Protocol for the errors."""
         if not request.text.strip() or len(request.text) > self.longest_text:
             raise InvalidInput(f"A text to be spoken has 1 to {self.longest_text:,} characters.")
+        if not VOICE_ID.fullmatch(request.voice_id):
+            raise no_voice()
         async with self._slots, aclosing(self._begun(request)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -142,9 +154,7 @@ class ElevenLabsSpeech:
                 if piece:
                     yield piece
         except ApiError as error:
-            status = error.status_code or 500
-            failed = _Failed(of_status(status, error.body), retry_after(error.headers))
-            raise failed from None
+            raise _Failed(self._refusal(error), retry_after(error.headers)) from None
         except httpx.HTTPError as error:
             raise _Failed(of_transport(error)) from error
 
@@ -218,9 +228,15 @@ class ElevenLabsSpeech:
         try:
             return await call
         except ApiError as error:
-            raise of_status(error.status_code or 500, error.body) from None
+            raise self._refusal(error) from None
         except httpx.HTTPError as error:
             raise of_transport(error) from error
+
+    def _refusal(self, error: "ApiError") -> StudioError:
+        key = self._settings.elevenlabs_api_key
+        return of_status(
+            error.status_code or 500, error.body, key.get_secret_value() if key else ""
+        )
 
 
 class _Failed(Exception):

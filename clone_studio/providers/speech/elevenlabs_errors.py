@@ -31,16 +31,23 @@ WORDS_LIMIT = 200
 LATER = "Try again in a moment."
 
 
-def of_status(status: int, body: Any) -> StudioError:
+def no_voice() -> VoiceMissing:
+    """Return the error for a voice that is not there."""
+    return VoiceMissing("ElevenLabs does not have this voice, or not any more. Choose another.")
+
+
+def of_status(status: int, body: Any, key: str) -> StudioError:
     """Return the error of an answer that is none.
 
     Args:
         status: HTTP status.
         body: What came with it, parsed or not.
+        key: What must not be repeated, should the server do so.
     """
     code, words = _code_and_words(body)
+    words = words.replace(key, "…") if key else words
     if code in NO_VOICE or (status == 404 and "voice" in words.lower()):
-        return VoiceMissing("ElevenLabs does not have this voice, or not any more. Choose another.")
+        return no_voice()
     if code in TOO_LONG:
         return InvalidInput("The text is too long for this model of ElevenLabs. Shorten it.")
     return _of_account(status, code) or _of_request(status, words)

@@ -16,10 +16,9 @@ from sqlmodel import Session, col, select
 from clone_studio.db import Database, utc_now
 from clone_studio.models import Conversation, Message, Persona
 from clone_studio.services.answers.speaker import speaker_of
-from clone_studio.services.answers.transcript import LOST, STREAMING, Opened
+from clone_studio.services.answers.transcript import LEASE, LOST, STREAMING, Opened
 from clone_studio.services.jobs import owner_is_dead, process_owner
 
-LEASE = timedelta(seconds=15)
 RENEW_BELOW = timedelta(seconds=10)
 # A question that brings down whoever answers it must not go round for ever.
 MOST_ATTEMPTS = 5

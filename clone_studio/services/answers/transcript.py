@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -23,8 +23,8 @@ LOST = (
     "The studio was stopped while this answer was being written. What was written is kept. "
     "Ask again for a whole answer."
 )
-# Long enough for the first renewal, see `leases.py`.
-FIRST_LEASE = timedelta(seconds=15)
+# For so long an answer belongs to the process that began it; renewed by `leases.py`.
+LEASE = timedelta(seconds=15)
 _TICK = timedelta(microseconds=1)
 
 
@@ -118,19 +118,25 @@ class Transcript:
                 thread_id=thread.id,
                 parent_id=asked.id,
                 role="assistant",
-                state=STREAMING,
                 model=(speaker.model or model)[:120],
-                lease_owner=self._owner,
-                lease_until=now + FIRST_LEASE,
-                attempts=1,
                 # Both in the same instant would leave their order to chance.
                 created_at=now + _TICK,
+                **self._leased(now),
             )
             session.add(asked)
             session.add(answer)
             thread.title = thread.title or title_of(question)
             thread.last_message_at = now
             return Opened(speaker, thread.id, asked.id, answer.id, above)
+
+    def _leased(self, now: datetime) -> dict[str, Any]:
+        """Return what an answer has that this process begins to write."""
+        return {
+            "state": STREAMING,
+            "lease_owner": self._owner,
+            "lease_until": now + LEASE,
+            "attempts": 1,
+        }
 
     def history(self, above_id: str | None) -> list[ChatTurn]:
         """Return the turns that lead to the message `above_id`, oldest first.

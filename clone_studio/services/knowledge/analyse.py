@@ -7,6 +7,7 @@ analyser of Lucene).
 """
 
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -85,6 +86,8 @@ def _pairs(token: str) -> list[str]:
 
 # Stems found so far: natural text repeats its words, and stemming is slow.
 _known: dict[str, str] = {}
+# A stemmer works on the word in itself: two threads at once fail, or spoil each other's stems.
+_stemming = threading.Lock()
 
 
 def _stem(token: str) -> str:
@@ -101,7 +104,8 @@ def _new_stem(token: str) -> str:
     if len(word) > 2:
         for script, language in _STEMMERS:
             if script.search(word):
-                return _stemmer(language)(word) or word
+                with _stemming:
+                    return _stemmer(language)(word) or word
     return word
 
 

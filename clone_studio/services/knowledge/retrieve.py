@@ -1,5 +1,6 @@
 """Finds the passages for a question: by words and by meaning, fused into one ranking."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -8,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
 from clone_studio.db import Database, UtcDateTime, utc_now
 from clone_studio.errors import ProviderError
 from clone_studio.models import StoredFile
+from clone_studio.providers.cache.protocol import Cache, shared_only
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.llm.protocol import Quote
 from clone_studio.providers.search.protocol import Hit, SearchIndex
@@ -30,6 +33,8 @@ QUERY_CHARS = 4000
 MOST_PASSAGES = 50
 POOL = 50
 REMEMBERED_QUERIES = 256
+# The vector of a text never changes: this bounds what is kept, not how fresh it is.
+SHARED_SECONDS = 24 * 3600.0
 # After a failure the embedder is left alone for so long, and words alone serve: a service that
 # is down must not delay each question by its time-out.
 PAUSE_SECONDS = 20.0
@@ -38,7 +43,15 @@ ARRIVING = timedelta(seconds=30)
 
 
 class Retriever:
-    """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads."""
+    """Hybrid retrieval over one clone's knowledge. Blocking: call it from threads.
+
+    Args:
+        database: Where passages are.
+        index: Finds them.
+        embedder: Makes vectors of questions, where a clone's own are not by another model.
+        source: What embedders are made of; None where the embedder is never another.
+        cache: Remembers those vectors for all processes; None remembers them here only.
+    """
 
     def __init__(
         self,
@@ -47,8 +60,10 @@ class Retriever:
         index: SearchIndex,
         embedder: Embedder,
         source: EmbedderSource | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self._database = database
+        self._shared = shared_only(cache)
         self._index = index
         self._embedders = Embedders(database, embedder, source or NoSource())
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
@@ -148,12 +163,20 @@ class Retriever:
             return embedder.model, self._embedded(embedder, query)
 
     def _embedded(self, embedder: Embedder, query: str) -> Vectors | None:
-        key = f"{embedder.model}\n{query}"
+        query = " ".join(query.split())
+        digest = hashlib.sha256(query.encode("utf-8", "surrogatepass")).hexdigest()
+        key = f"query:{embedder.model} {digest}"
         with self._lock:
             if key in self._queries:
                 self._queries.move_to_end(key)
                 return self._queries[key]
-        if self._is_paused(embedder) or not query.strip():
+        if not query:
+            return None
+        known = None if self._shared is None else _unpacked(self._shared.get(key))
+        if known is not None:
+            self._remember(key, known)
+            return known
+        if self._is_paused(embedder):
             return None
         try:
             vector = embedder.embed_query(query)
@@ -161,11 +184,16 @@ class Retriever:
             logger.warning("Questions are searched by words only: %s", error.detail)
             self._paused = embedder, time.monotonic() + PAUSE_SECONDS
             return None
+        self._remember(key, vector)
+        if self._shared is not None:
+            self._shared.set(key, vector.astype("<f4").tobytes(), SHARED_SECONDS)
+        return vector
+
+    def _remember(self, key: str, vector: Vectors) -> None:
         with self._lock:
             self._queries[key] = vector
             while len(self._queries) > REMEMBERED_QUERIES:
                 self._queries.popitem(last=False)
-        return vector
 
     def _is_paused(self, embedder: Embedder) -> bool:
         """Whether this embedder has failed a moment ago; another one is not held to it."""
@@ -187,6 +215,14 @@ class Retriever:
         with self._database.read() as session:
             rows = _rows(session, persona_id, [one.chunk_id for one in ranked])
         return [_passage(rows[one.chunk_id], one) for one in ranked if one.chunk_id in rows]
+
+
+def _unpacked(packed: bytes | None) -> Vectors | None:
+    """Return the vector in these bytes, None where there is none."""
+    if not packed or len(packed) % 4:
+        return None
+    vector: Vectors = np.frombuffer(packed, "<f4").astype(np.float32)
+    return vector if np.isfinite(vector).all() else None
 
 
 def _distinct(passages: Iterable[Passage]) -> list[Passage]:

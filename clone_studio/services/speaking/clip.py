@@ -1,10 +1,11 @@
 """One piece of speech that grows: made once, heard by any number, from any byte on."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from clone_studio.errors import StudioError
@@ -29,6 +30,23 @@ class Wanted:
     language: str = ""
     message_id: str = ""
     text: str = ""
+
+    def packed(self) -> bytes:
+        """Return it as other processes read it."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def unpacked(cls, value: bytes) -> "Wanted":
+        """Return what `packed` made.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        found = json.loads(value)
+        try:
+            return cls(**{**found, "settings": VoiceSettings(**found["settings"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError("no clip") from error
 
 
 @dataclass(frozen=True)

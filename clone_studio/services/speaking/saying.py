@@ -87,6 +87,7 @@ class Saying:
         self._usage = usage
         self._chosen = chosen
         self._before = ""
+        self._is_spare = False
 
     async def run(self, texts: AsyncIterator[list[str]]) -> None:
         """Say all sentences but those that the clip has already.
@@ -127,25 +128,30 @@ class Saying:
 
     async def _with_stand_ins(self, text: str, following: list[str]) -> None:
         """Say a text by the clip's voice, else the engine's own, else the spare engine's."""
-        clip = self._clip
-        try:
-            await self._stream(text, following)
-        except VoiceMissing as error:
-            if clip.voice_id == self._engine.default_voice_id:
+        while True:
+            try:
+                await self._stream(text, following)
+                return
+            except ProviderInterrupted:
                 raise
-            clip.voice_id = self._engine.default_voice_id
+            except ProviderError as error:
+                if not self._found_stand_in(error):
+                    raise
+
+    def _found_stand_in(self, error: ProviderError) -> bool:
+        """Hand the text on to the next who may speak it, and say so; False where nobody is left."""
+        clip, own = self._clip, self._engine.default_voice_id
+        if isinstance(error, VoiceMissing) and clip.voice_id != own:
+            clip.voice_id = own
             if self._chosen:
                 clip.notice = f"{error.detail} Another voice speaks until then."
-            await self._stream(text, following)
-        except ProviderInterrupted:
-            raise
-        except ProviderError as error:
-            spare = None if clip.audio else self._spare()
-            if spare is None:
-                raise
-            self._engine, clip.voice_id = spare, spare.default_voice_id
-            clip.notice = f"{error.detail} A voice of this machine speaks instead."
-            await self._stream(text, following)
+            return True
+        spare = None if clip.audio or self._is_spare else self._spare()
+        if spare is None:
+            return False
+        self._engine, self._is_spare, clip.voice_id = spare, True, spare.default_voice_id
+        clip.notice = f"{error.detail} A voice of this machine speaks instead."
+        return True
 
     async def _stream(self, text: str, following: list[str]) -> None:
         clip = self._clip

@@ -1,0 +1,1 @@
+"""Short-lived values: in memory, or shared by Redis."""
