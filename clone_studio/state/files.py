@@ -25,8 +25,12 @@ FILTER_STATES = ("processing", "ready", "ready_with_warnings", "failed")
 
 @dataclass(frozen=True)
 class Shelf:
-    """What was read: a part of the files, and whether another embedding model is built."""
+    """What was read: a part of the files, and whether another embedding model is built.
 
+    `asked` is what the page showed when the reading began.
+    """
+
+    asked: tuple[str, str, str, int]
     files: FilePage
     rebuild: CloneRebuild | None = None
 
@@ -95,7 +99,8 @@ class FilesState(StudioState):
     def _query(self) -> Callable[[FileService], Shelf]:
         """Return the reading of what is now shown, to be run outside the tab's lock."""
         user, clone, persona_id = self._user_id, self.clone, self._persona_id
-        query, state, shown = self.query, self.state_filter, self._shown
+        asked = self._asked()
+        _, query, state, shown = asked
 
         def read(files: FileService) -> Shelf:
             found: list[FileInfo] = []
@@ -108,12 +113,17 @@ class FilesState(StudioState):
                 has_more = page.has_more
             # The clone is the user's, or its files would not have been listed.
             rebuild = services().rebuilding.of_clone(persona_id)
-            return Shelf(FilePage(tuple(found), has_more), rebuild)
+            return Shelf(asked, FilePage(tuple(found), has_more), rebuild)
 
         return read
 
+    def _asked(self) -> tuple[str, str, str, int]:
+        return self.clone, self.query, self.state_filter, self._shown
+
     def _fill(self, shelf: Shelf) -> None:
-        """Show what was read."""
+        """Show what was read, unless something else is to be shown by now."""
+        if shelf.asked != self._asked():
+            return
         page = shelf.files
         self.rebuild = note_words(shelf.rebuild)
         self.rows = [file_row(info) for info in page.files]
