@@ -8,14 +8,18 @@ from clone_studio.db import Database
 from clone_studio.provider_choice import (
     MAKERS,
     cache,
-    embedder_inputs,
+    embedder_source,
     event_bus,
     language_model,
     local_speech,
+    placed_vectors,
     redis_server,
+    remote_vectors,
+    spare_speech,
     speech_account,
     speech_engine,
     text_embedder,
+    waits_for_services,
 )
 from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.embeddings.protocol import Embedder
@@ -25,7 +29,8 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.redis_server import RedisServer
 from clone_studio.providers.search.database import DatabaseSearchIndex
-from clone_studio.providers.search.protocol import SearchIndex
+from clone_studio.providers.search.protocol import RemoteVectors, SearchIndex, VectorStore
+from clone_studio.providers.search.vectors import VectorIndex
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.account import AccountService
@@ -43,6 +48,7 @@ from clone_studio.services.installing import ModelInstaller
 from clone_studio.services.jobs import JobQueue
 from clone_studio.services.knowledge.ingest import Ingester
 from clone_studio.services.knowledge.retrieve import Retriever
+from clone_studio.services.moving import VectorMover
 from clone_studio.services.personas import PersonaService
 from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
@@ -52,6 +58,7 @@ from clone_studio.services.rebuilding import Rebuilding
 from clone_studio.services.speech import SpeechService
 from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
+from clone_studio.services.sweeping import Sweeper
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.services.voices import VoiceService
@@ -62,8 +69,7 @@ from clone_studio.settings import Settings, get_settings
 class Services:
     """Everything a page, a route or a worker may use.
 
-    `settings` is what the environment says; what holds with the settings entered in the studio
-    is `stored.in_force()`.
+    `settings` is what the environment says, `stored.in_force()` what holds with those entered.
     """
 
     settings: Settings
@@ -77,6 +83,9 @@ class Services:
     speech_engine: SpeechEngine
     local_speech: LocalSpeech
     index: SearchIndex
+    remote_vectors: RemoteVectors
+    sweeper: Sweeper
+    mover: VectorMover
     store: FileStore
     auth: AuthService
     account: AccountService
@@ -139,12 +148,10 @@ class _Build:
             embedder=self.embedder,
             speech_engine=self.speech_engine,
             makers=MAKERS,
-            reembed=self.ingester.resume,
-            require_fit=self.ingester.rebuild.require_fit,
+            rebuild=self.ingester.rebuild,
         )
 
-    # Both are made when they are first used: what is stored cannot be read before the database
-    # has its schema.
+    # Made when first used: what is stored cannot be read before the database has its schema.
     @cached_property
     def llm(self) -> LanguageModel:
         return SwitchedModel(lambda: language_model(self.stored.in_force()))
@@ -155,18 +162,11 @@ class _Build:
 
     @cached_property
     def _source(self) -> SettingsSource:
-        return SettingsSource(
-            self.stored, embedder=self.embedder, make=text_embedder, inputs=embedder_inputs
-        )
+        return embedder_source(self.stored, self.embedder)
 
     @cached_property
     def rebuilding(self) -> Rebuilding:
-        return Rebuilding(
-            self.ingester.rebuild,
-            stored=self.stored,
-            source=self._source,
-            connections=self.connections,
-        )
+        return Rebuilding(self.ingester.rebuild, self.stored, self._source, self.connections)
 
     @cached_property
     def speech_engine(self) -> SpeechEngine:
@@ -185,7 +185,7 @@ class _Build:
         return SpeechService(
             self.database,
             engine=self.speech_engine,
-            spare=self._spare_speech,
+            spare=lambda: spare_speech(self.stored.in_force(), self.local_speech),
             chat=self.chat,
             conversations=self.conversations,
             usage=self.speech_usage,
@@ -204,15 +204,29 @@ class _Build:
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
         )
 
-    def _spare_speech(self) -> SpeechEngine | None:
-        """Return who speaks where ElevenLabs cannot: nobody, if the settings ask for it alone."""
-        now = self.stored.in_force()
-        may = now.speech == "auto" and now.uses_elevenlabs and self.local_speech.is_there
-        return self.local_speech if may else None
-
     @cached_property
     def index(self) -> SearchIndex:
-        return DatabaseSearchIndex(self.database)
+        places = self._row_vectors, self.remote_vectors
+        vectors = placed_vectors(self.database, *places, self.stored.in_force)
+        return DatabaseSearchIndex(self.database, vectors)
+
+    @cached_property
+    def _row_vectors(self) -> VectorStore:
+        return VectorIndex(self.database)
+
+    @cached_property
+    def remote_vectors(self) -> RemoteVectors:
+        return remote_vectors(self.database, self.stored.in_force, self.jobs)
+
+    @cached_property
+    def sweeper(self) -> Sweeper:
+        made = Sweeper(self.database, vectors=self.remote_vectors, jobs=self.jobs)
+        made.register()
+        return made
+
+    @cached_property
+    def mover(self) -> VectorMover:
+        return VectorMover(self.database, rows=self._row_vectors, remote=self.remote_vectors)
 
     @cached_property
     def store(self) -> FileStore:
@@ -323,7 +337,7 @@ class _Build:
             prompts=self.prompts,
             knowledge=self.knowledge,
             conversations=self.conversations,
-            waits=lambda: self.stored.in_force().uses_openai_embeddings,
+            waits=lambda: waits_for_services(self.stored.in_force()),
         )
 
     @cached_property
@@ -342,6 +356,7 @@ class _Build:
             embedder=self.embedder,
             speech_engine=self.speech_engine,
             rebuild=self.ingester.rebuild,
+            vectors=self.remote_vectors,
         )
 
     @cached_property

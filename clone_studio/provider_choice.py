@@ -1,9 +1,11 @@
 """Which provider the settings choose, and what each choice depends on."""
 
 import hashlib
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
+from clone_studio.db import Database
 from clone_studio.providers.cache.memory import MemoryCache
 from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.cache.redis import RedisCache
@@ -19,14 +21,21 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.llm.unusable import UnusableModel
 from clone_studio.providers.redis_server import RedisServer
+from clone_studio.providers.search.pinecone import PineconeVectors
+from clone_studio.providers.search.pinecone_service import PineconeService, Place
+from clone_studio.providers.search.placed import PlacedVectors
+from clone_studio.providers.search.protocol import RemoteVectors, VectorStore
 from clone_studio.providers.speech.elevenlabs import ElevenLabsSpeech
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.connections import Makers
+from clone_studio.services.embedder_source import SettingsSource
 from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.jobs import JobQueue
 from clone_studio.services.secret import studio_secret
-from clone_studio.services.stored_settings import unreadable
+from clone_studio.services.stored_settings import StoredSettings, unreadable
+from clone_studio.services.sweeping import request_sweep
 from clone_studio.settings import UNREADABLE, Settings
 
 
@@ -75,6 +84,11 @@ def embedder_inputs(settings: Settings) -> tuple[object, ...]:
     return settings.openai_api_key, settings.openai_base_url, settings.embedding_model
 
 
+def embedder_source(stored: StoredSettings, embedder: Embedder) -> SettingsSource:
+    """Return what makes embedders of the stored settings again, beside the one in use."""
+    return SettingsSource(stored, embedder=embedder, make=text_embedder, inputs=embedder_inputs)
+
+
 def speech_engine(settings: Settings) -> SpeechEngine:
     """Return the speech engine that `settings` choose."""
     if settings.speech == "off":
@@ -94,6 +108,12 @@ def local_speech(settings: Settings) -> LocalSpeech:
     return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
 
 
+def spare_speech(settings: Settings, local: LocalSpeech) -> SpeechEngine | None:
+    """Return who speaks where ElevenLabs cannot: nobody, if the settings ask for it alone."""
+    may = settings.speech == "auto" and settings.uses_elevenlabs and local.is_there
+    return local if may else None
+
+
 def speech_inputs(settings: Settings) -> tuple[object, ...]:
     """Return what `speech_engine` depends on."""
     if settings.speech == "off":
@@ -106,6 +126,43 @@ def speech_inputs(settings: Settings) -> tuple[object, ...]:
         settings.speech_model,
         settings.default_voice_id,
     )
+
+
+def remote_vectors(
+    database: Database, settings: Callable[[], Settings], jobs: JobQueue
+) -> RemoteVectors:
+    """Return where vectors may be kept elsewhere."""
+    return PineconeVectors(database, settings, sweep=lambda *at: request_sweep(jobs, *at))
+
+
+def placed_vectors(
+    database: Database, rows: VectorStore, remote: RemoteVectors, settings: Callable[[], Settings]
+) -> VectorStore:
+    """Return both stores as one, whose new vectors go where the settings in force say."""
+    return PlacedVectors(database, rows, remote, goes_elsewhere=lambda: settings().uses_pinecone)
+
+
+def pinecone_check(settings: Settings, dimension: int) -> str:
+    """Return one sentence saying that the Pinecone of `settings` takes vectors of this size.
+
+    Raises:
+        ProviderError: It does not; with what mends it.
+    """
+    service = PineconeService(Place.of(settings))
+    try:
+        return service.check(dimension)
+    finally:
+        service.close()
+
+
+def vector_inputs(settings: Settings) -> tuple[object, ...]:
+    """Return what decides where vectors are kept and which of them can be searched."""
+    return settings.uses_pinecone, settings.pinecone_api_key, settings.pinecone_index
+
+
+def waits_for_services(settings: Settings) -> bool:
+    """Say whether making a prompt mostly waits for services elsewhere."""
+    return settings.uses_openai_embeddings or settings.uses_pinecone
 
 
 def speech_account(settings: Settings) -> str:
@@ -145,4 +202,6 @@ MAKERS = Makers(
     speech=speech_engine,
     speech_inputs=speech_inputs,
     elevenlabs=elevenlabs,
+    pinecone_check=pinecone_check,
+    vector_inputs=vector_inputs,
 )

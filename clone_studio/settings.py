@@ -17,6 +17,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
 ELEVENLABS_PLACE = "api.elevenlabs.io"
+PINECONE_PLACE = "api.pinecone.io"
 REDIS_PORT = 6379
 # Stands for a stored key that cannot be decrypted. No key holds such a character, so it is
 # never taken for one.
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("openai_base_url", "elevenlabs_base_url", mode="before")
+    @field_validator("openai_base_url", "elevenlabs_base_url", "pinecone_host", mode="before")
     @classmethod
     def _web_address(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -187,6 +188,11 @@ class Settings(BaseSettings):
     def elevenlabs_place(self) -> str:
         """Host (and port) of ElevenLabs' server, for people: no path, no credentials."""
         return _host_of(self.elevenlabs_base_url) or ELEVENLABS_PLACE
+
+    @property
+    def pinecone_place(self) -> str:
+        """Host (and port) of Pinecone's control plane, for people: no path, no credentials."""
+        return _host_of(self.pinecone_host) or PINECONE_PLACE
 
     @property
     def max_file_bytes(self) -> int:

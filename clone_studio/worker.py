@@ -11,6 +11,7 @@ from clone_studio.bootstrap import Services, services
 from clone_studio.logs import set_up
 from clone_studio.services.connections import LOOK_SECONDS
 from clone_studio.services.job_runner import IDLE_SECONDS, JobRunner
+from clone_studio.services.sweeping import KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class Worker(JobRunner):
     """The job threads of one process.
 
     Embedding a large file takes minutes: it has a thread of its own, so that it never keeps a
-    new file from being read.
+    new file from being read. So has deleting at a service elsewhere, which may be away.
 
     Args:
         studio: The services of this process.
@@ -30,7 +31,7 @@ class Worker(JobRunner):
     """
 
     def __init__(self, studio: Services, *, ingesters: int) -> None:
-        lanes = [("embed", "forget"), *[("ingest",)] * ingesters] if ingesters else []
+        lanes = [("embed", "forget"), *[("ingest",)] * ingesters, KINDS] if ingesters else []
         # Only the process that queues a job is woken by it. Where several share a database, the
         # others look often: somebody waits for a document to be read.
         idle = IDLE_SECONDS if studio.database.is_sqlite else SHARED_IDLE_SECONDS

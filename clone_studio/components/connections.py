@@ -1,4 +1,4 @@
-"""The sections of Settings that only the owner has: keys and services, models."""
+"""The sections of Settings that only the owner has: keys and services, models, vectors."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -13,9 +13,11 @@ from clone_studio.settings import Settings
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 VOICE_KEY, VOICE_ADDRESS = "ELEVENLABS_API_KEY", "ELEVENLABS_BASE_URL"
 SPEECH, VOICE, VOICE_MODEL = "STUDIO_SPEECH", "DEFAULT_VOICE_ID", "STUDIO_SPEECH_MODEL"
+VECTORS, INDEX, INDEX_KEY = "STUDIO_VECTORS", "PINECONE_INDEX", "PINECONE_API_KEY"
 ANSWERS, CHAT_MODEL = "STUDIO_LLM", "STUDIO_CHAT_MODEL"
 EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
 NAMES_LIST = "chat-model-names"
+KEY_LOOKS = {KEY: "sk-…", VOICE_KEY: "sk_…", INDEX_KEY: "pcsk_…"}
 
 _ANSWERED_BY = {
     "auto": "The model server when one is set, else the model on this machine, else quotes",
@@ -28,6 +30,11 @@ _SPOKEN_BY = {
     "elevenlabs": "Always ElevenLabs",
     "local": "Always this machine",
     "off": "Nobody: answers are text only",
+}
+_KEPT_IN = {
+    "auto": "At Pinecone when a key is set, otherwise in the database",
+    "database": "Always in the database",
+    "pinecone": "Always at Pinecone",
 }
 _EMBEDDED_BY = {
     "auto": "OpenAI's model when a key is set, otherwise this machine",
@@ -117,7 +124,7 @@ def _key(state: Any, service: str, key: str, address: str) -> rx.Component:
             # Not the password of the studio: a browser must neither offer nor keep one here.
             auto_complete="new-password",
             spell_check=False,
-            placeholder="sk-…" if key == KEY else "sk_…",
+            placeholder=KEY_LOOKS[key],
         ),
         rx.el.code(rx.cond(row.shown, row.shown, "not readable"), class_name="key-mask"),
     )
@@ -205,6 +212,33 @@ def speech_form(state: Any) -> rx.Component:
         class_name="stack loose",
         custom_attrs={"noValidate": True},
         key=rx.Var.create("speech-") + state.form_key.to_string(),
+    )
+
+
+def vectors_form(state: Any) -> rx.Component:
+    """Return where vectors are kept, and key and index of Pinecone with a test of both."""
+    return rx.el.form(
+        _choice(state, VECTORS, "New vectors are kept", _options("vectors", _KEPT_IN)),
+        _text(
+            state,
+            INDEX,
+            "Pinecone index",
+            "The name of an index that you have made there, with the metric cosine and the "
+            "dimension of the embedding model.",
+            auto_complete="off",
+            spell_check=False,
+        ),
+        _key(state, "pinecone", INDEX_KEY, INDEX),
+        rx.el.p(
+            "Vectors that are there already stay where they are and are found there. "
+            "The command ./studio vectors move moves them.",
+            class_name="form-note",
+        ),
+        rx.el.div(button("Save search", type="submit"), class_name="form-end"),
+        on_submit=state.save_keys,
+        class_name="stack loose",
+        custom_attrs={"noValidate": True},
+        key=rx.Var.create("vectors-") + state.form_key.to_string(),
     )
 
 

@@ -64,6 +64,7 @@ class Launcher:
             "bench": lambda: self._tool("bench"),
             "screenshots": lambda: self._tool("bench.screenshots"),
             "models": self._models,
+            "vectors": self._vectors,
         }[self._options.command]()
 
     def _up(self) -> int:
@@ -75,6 +76,10 @@ class Launcher:
     def _link(self) -> int:
         self._environment.install()
         return self._become("clone_studio.link")
+
+    def _vectors(self) -> int:
+        self._environment.install()
+        return self._become("clone_studio.vectors", *self._options.rest)
 
     def _dev(self) -> int:
         require_free_port(self._options.host, self._options.port)

@@ -22,6 +22,7 @@ COMMANDS = {
     "bench": "measure the studio against its targets",
     "screenshots": "make the pictures of the README",
     "models": "list, install or verify the local models",
+    "vectors": "say where vectors are kept, or move them",
 }
 
 
@@ -68,7 +69,7 @@ def parse(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> 
     parser.add_argument("--data-dir", help="folder for everything the studio keeps (.data)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     found, rest = parser.parse_known_args(arguments)
-    if rest and found.command not in {"test", "bench", "screenshots", "models"}:
+    if rest and found.command not in {"test", "bench", "screenshots", "models", "vectors"}:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     values = {**dotenv(PROJECT / ".env"), **{k: v for k, v in environ.items() if v}}
     data_dir = _folder(found.data_dir or values.get("STUDIO_DATA_DIR") or ".data")

@@ -249,7 +249,8 @@ def content() -> rx.Component:
             on_key_down=lambda key, _info: rx.cond(key == "Escape", SourceState.close(), rx.noop())
         ),
         page_state(
-            ChatState.ready,
+            # A question typed to the clone that was open before would be lost with its field.
+            ChatState.ready & (ChatState.shown_ref == ChatState.slug),
             ChatState.problem,
             skeleton=_skeleton(),
             on_retry=ChatState.open,

@@ -11,6 +11,7 @@ from clone_studio.components.connections import (
     models_form,
     openai_form,
     speech_form,
+    vectors_form,
 )
 from clone_studio.components.health import needing_attention
 from clone_studio.components.local_models import local_models
@@ -62,6 +63,12 @@ KEYS = Section(
     rx.cond(ConnectionsState.keys_tone == "success", ANSWERING, ConnectionsState.keys_tone),
 )
 MODELS = Section("models", "Models", ConnectionsState.models_words, ANSWERING)
+VECTORS = Section(
+    "vectors",
+    "Search by meaning",
+    ConnectionsState.vectors_words,
+    HealthState.tones.get("vectors", "neutral"),
+)
 SPEECH = Section(
     "speech",
     "Speech",
@@ -70,7 +77,7 @@ SPEECH = Section(
 )
 LOCAL = Section("local-models", "Local models", LocalModelsState.words, "success")
 HEALTH = Section("health", "Health", HealthState.words, HealthState.tone)
-SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, SPEECH, LOCAL, HEALTH)
+SECTIONS = (ACCOUNT, PASSWORD, SESSIONS, APPEARANCE, KEYS, MODELS, VECTORS, SPEECH, LOCAL, HEALTH)
 
 
 def view() -> rx.Component:
@@ -138,6 +145,11 @@ def _owners_sections() -> list[rx.Component]:
                     class_name="stack loose",
                 ),
             ),
+        ),
+        section(
+            VECTORS,
+            "Where the vectors are kept by which passages are found in other words.",
+            owned(ConnectionsState, vectors_form(ConnectionsState)),
         ),
         section(
             SPEECH,

@@ -11,6 +11,7 @@ from clone_studio.errors import InvalidInput, ProviderError, ProviderTimeout
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.speech.protocol import SpeechEngine
+from clone_studio.services.knowledge.rebuild import Rebuild
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.settings import Settings
@@ -42,7 +43,8 @@ class Makers:
 
     `model_inputs`, `embedder_inputs` and `speech_inputs` return what of the settings each
     depends on: while that stays the same, so does the provider. `openai_model` and `elevenlabs`
-    are the servers of the settings, whoever answers and speaks.
+    are the servers of the settings, whoever answers and speaks. `pinecone_check` tries Pinecone
+    with vectors of a size; `vector_inputs` decides which vectors are found.
     """
 
     model: Callable[[Settings], LanguageModel]
@@ -53,6 +55,8 @@ class Makers:
     speech: Callable[[Settings], SpeechEngine]
     speech_inputs: Inputs
     elevenlabs: Callable[[Settings], SpeechEngine]
+    pinecone_check: Callable[[Settings, int], str]
+    vector_inputs: Inputs
 
 
 class Connections:
@@ -64,8 +68,7 @@ class Connections:
         embedder: The embedder; exchanged where it is a switch.
         speech_engine: The speech engine; exchanged where it is a switch.
         makers: Make new providers.
-        reembed: Queues files for another embedder; blocking, returns how many.
-        require_fit: Raises `InvalidInput` for an embedder whose vectors cannot be kept; blocking.
+        rebuild: Has files embedded again after another embedder was chosen.
         ollama: Where a model server on this machine is looked for.
     """
 
@@ -77,8 +80,7 @@ class Connections:
         embedder: Embedder,
         speech_engine: SpeechEngine,
         makers: Makers,
-        reembed: Callable[[], int],
-        require_fit: Callable[[Embedder], None],
+        rebuild: Rebuild,
         ollama: str = OLLAMA,
     ) -> None:
         self._stored = stored
@@ -86,8 +88,7 @@ class Connections:
         self._embedder = embedder
         self._speech_engine = speech_engine
         self._makers = makers
-        self._reembed = reembed
-        self._require_fit = require_fit
+        self._rebuild = rebuild
         self._ollama = ollama
         self._lock = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
@@ -117,7 +118,7 @@ class Connections:
         """Refuse an embedder whose vectors cannot be kept, before anything is changed for it."""
         embedder = self._makers.embedder(tried)
         try:
-            self._require_fit(embedder)
+            self._rebuild.require_fit(embedder)
         finally:
             embedder.close()
 
@@ -169,12 +170,12 @@ class Connections:
         if isinstance(speech, SwitchedSpeech) and _differ(makers.speech_inputs, before, now):
             await speech.exchange(makers.speech(now))
             logger.info("Answers are spoken by %s from now on", speech.kind)
-        if not isinstance(self._embedder, SwitchedEmbedder) or not _differ(
-            makers.embedder_inputs, before, now
-        ):
+        embedder = self._embedder
+        if isinstance(embedder, SwitchedEmbedder) and _differ(makers.embedder_inputs, before, now):
+            await asyncio.to_thread(embedder.exchange, makers.embedder(now))
+        elif not _differ(makers.vector_inputs, before, now):
             return 0
-        await asyncio.to_thread(self._embedder.exchange, makers.embedder(now))
-        waiting = await asyncio.to_thread(self._reembed)
+        waiting = await asyncio.to_thread(self._rebuild.begin)
         logger.info("Vectors are made by %s; %d files wait", self._embedder.model, waiting)
         return waiting
 
@@ -183,7 +184,7 @@ class Connections:
 
         Args:
             user_id: The owner.
-            service: Which one: `openai` or `elevenlabs`.
+            service: Which one: `openai`, `elevenlabs` or `pinecone`.
             typed: Settings by name, on top of those in force.
 
         Raises:
@@ -194,6 +195,7 @@ class Connections:
         tests: dict[str, tuple[str, Callable[[Settings], Awaitable[str]]]] = {
             "openai": ("openai_place", self._test_openai),
             "elevenlabs": ("elevenlabs_place", self._test_elevenlabs),
+            "pinecone": ("pinecone_place", self._test_pinecone),
         }
         tried = await asyncio.to_thread(self._stored.tried, user_id, typed)
         if service not in tests:
@@ -232,6 +234,10 @@ class Connections:
             return await engine.check()
         finally:
             await engine.close()
+
+    async def _test_pinecone(self, tried: Settings) -> str:
+        dimension = await asyncio.to_thread(lambda: self._embedder.dimension)
+        return await asyncio.to_thread(self._makers.pinecone_check, tried, dimension)
 
     async def nearby(self, user_id: str) -> Nearby | None:
         """Look for a model server on this machine, to offer it; None where it is of no use.

@@ -14,6 +14,7 @@ from clone_studio.errors import StudioError
 from clone_studio.providers.cache.protocol import Cache
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
+from clone_studio.providers.search.protocol import RemoteVectors
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services import workload
 from clone_studio.services.knowledge.rebuild import CloneRebuild, Rebuild
@@ -21,6 +22,7 @@ from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.settings import MEBIBYTE
 
 Status = Literal["ok", "degraded", "down"]
+VECTORS = "vectors"
 LOW_DISK = 500 * MEBIBYTE
 # Anybody may ask for the health, and a check may call a vendor: it is made once a minute, or
 # as often as this where a person asks for it.
@@ -58,6 +60,7 @@ class HealthService:
         embedder: Is asked whether it works.
         speech_engine: Is asked whether it speaks.
         rebuild: Tells which clones wait for another embedding model; None for no such part.
+        vectors: Where vectors may be kept elsewhere; asked where the settings name a place.
         clock: Seconds, for tests.
         deadline: Seconds that a caller waits for an outside part.
     """
@@ -71,6 +74,7 @@ class HealthService:
         llm: LanguageModel,
         embedder: Embedder,
         speech_engine: SpeechEngine,
+        vectors: RemoteVectors,
         rebuild: Rebuild | None = None,
         clock: Callable[[], float] = time.monotonic,
         deadline: float = DEADLINE_SECONDS,
@@ -87,6 +91,8 @@ class HealthService:
         self._kept = _Asked("cache", self._ask_cache, clock, deadline)
         self._model = _Asked("language model", self._ask_model, clock, deadline)
         self._meaning = _Asked("embedding model", self._ask_embedder, clock, deadline)
+        self._remote = vectors
+        self._vectors = _Asked(VECTORS, self._ask_vectors, clock, deadline)
         self._speech = _Asked("speech", self._ask_speech, clock, deadline)
 
     async def report(self, *, again: bool = False) -> Health:
@@ -98,15 +104,17 @@ class HealthService:
         most = AGAIN_SECONDS if again else CHECK_SECONDS
         # Another model may be in use since the last check.
         key = self._stored.revision
-        inside, kept, model, meaning, speech = await asyncio.gather(
+        inside, kept, model, meaning, vectors, speech = await asyncio.gather(
             asyncio.to_thread(self._inside, again),
             self._kept.part(key, most),
             self._model.part(key, most),
             self._meaning.part(key, most),
+            self._vectors.part(key, most),
             self._speech.part(key, most),
         )
         database, *others, disk = inside
-        parts = (database, kept, model, meaning, speech, *others, disk)
+        elsewhere = (vectors,) if vectors.detail else ()
+        parts = (database, kept, model, meaning, *elsewhere, speech, *others, disk)
         statuses = {part.status for part in parts}
         bad: tuple[Status, ...] = ("down", "degraded")
         return Health(next((one for one in bad if one in statuses), "ok"), parts)
@@ -116,6 +124,7 @@ class HealthService:
         self._kept.cancel()
         self._model.cancel()
         self._meaning.cancel()
+        self._vectors.cancel()
         self._speech.cancel()
 
     def _inside(self, again: bool) -> tuple[Part, ...]:
@@ -203,6 +212,28 @@ class HealthService:
                 "Run ./studio models install embedding, then restart the studio."
                 if local
                 else "Settings, Keys and services: “Test” tries the address and the key.",
+            )
+
+    async def _ask_vectors(self) -> Part:
+        """Return how the store of vectors elsewhere is; without words where none is used."""
+        try:
+            now = await asyncio.to_thread(self._stored.in_force)
+        except SQLAlchemyError:
+            # Where settings are stored is not known, and the part of the database says why.
+            return Part(VECTORS, "ok", "")
+        if not now.uses_pinecone and not self._remote.is_set:
+            return Part(VECTORS, "ok", "")
+        try:
+            dimension = await asyncio.to_thread(lambda: self._embedder.dimension)
+            return Part(VECTORS, "ok", await asyncio.to_thread(self._remote.check, dimension))
+        except StudioError as error:
+            return Part(
+                VECTORS,
+                "degraded",
+                f"Clones whose vectors are at Pinecone are searched by words only. {error.detail}",
+                "Settings, Search by meaning: “Test” tries the key and the index. Deletions there "
+                "are done by themselves when it answers again; try files that failed again in "
+                "Files.",
             )
 
     async def _ask_speech(self) -> Part:

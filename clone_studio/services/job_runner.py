@@ -94,8 +94,8 @@ class JobRunner:
             logger.info("Job %s was stopped, cancelled or taken over", job.id)
             # Does nothing unless the job is still ours, which is when this worker stops.
             self._jobs.release(job)
-        except JobAgain:
-            self._jobs.again(job)
+        except JobAgain as again:
+            self._jobs.again(job, again.after)
         except StudioError as error:
             self._failed(job, error)
         except Exception:

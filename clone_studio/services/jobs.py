@@ -36,9 +36,16 @@ class JobLost(StudioError):
 
 
 class JobAgain(StudioError):
-    """The job did a fair share and goes to the end of the queue, so that others get a turn."""
+    """The job is not through and goes to the end of the queue, so that others get a turn.
+
+    `after` is how many seconds it rests there.
+    """
 
     code = "job_again"
+
+    def __init__(self, detail: str, *, after: float = 0.0) -> None:
+        super().__init__(detail)
+        self.after = after
 
 
 @dataclass
@@ -110,19 +117,19 @@ class JobQueue:
         subject_id: str,
         payload: dict[str, Any],
         *,
-        delay: float = 0.0,
+        after: float = 0.0,
     ) -> str:
         """Queue a job in the caller's transaction and return its id.
 
-        A job of the same kind and subject that still waits is used again. It begins after
-        `delay` seconds.
+        A job of the same kind and subject that still waits is used again. It is taken `after`
+        seconds or later.
         """
         waiting = session.exec(
             select(Job).where(Job.kind == kind, Job.subject_id == subject_id, Job.state == "queued")
         ).first()
         job = waiting or Job(kind=kind, subject_id=subject_id)
         job.payload, job.updated_at = payload, utc_now()
-        job.run_after = job.updated_at + timedelta(seconds=delay)
+        job.run_after = job.updated_at + timedelta(seconds=after)
         session.add(job)
         event.listen(session, "after_commit", lambda _session: self.wake(), once=True)
         return job.id
@@ -234,9 +241,10 @@ class JobQueue:
         row.updated_at = utc_now()
         session.add(row)
 
-    def again(self, job: RunningJob) -> None:
+    def again(self, job: RunningJob, after: float = 0.0) -> None:
         """Put a job that is not through at the end of the queue; this was no failed attempt."""
-        self._settle(job, state="queued", run_after=utc_now(), attempts=0)
+        run_after = utc_now() + timedelta(seconds=after)
+        self._settle(job, state="queued", run_after=run_after, attempts=0)
         self.wake()
 
     def release(self, job: RunningJob) -> None:

@@ -56,7 +56,6 @@ class Rebuilding:
     def __init__(
         self,
         rebuild: Rebuild,
-        *,
         stored: StoredSettings,
         source: SettingsSource,
         connections: Connections,

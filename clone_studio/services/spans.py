@@ -5,13 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# The remark that an answer's passages were found by their words alone, though vectors exist.
+SEARCHED, BY_WORDS = "searched", "words"
+
 
 class SpanRecorder:
-    """Collects named spans of one answer, in milliseconds since the recorder was made."""
+    """Collects named spans of one answer, in milliseconds since the recorder was made.
+
+    `remarks` holds what else is to be known of how it came about; it is stored with its usage.
+    """
 
     def __init__(self) -> None:
         self._zero = time.perf_counter()
         self._spans: list[dict[str, Any]] = []
+        self.remarks: dict[str, str] = {}
 
     def now_ms(self) -> float:
         """Return the milliseconds since the recorder was made."""
@@ -35,6 +42,10 @@ class SpanRecorder:
         self._spans.append(
             {"name": name, "startMs": round(start_ms, 2), "ms": round(end_ms - start_ms, 2)}
         )
+
+    def remark(self, name: str, value: str) -> None:
+        """Remember a remark."""
+        self.remarks[name] = value
 
     def as_list(self) -> list[dict[str, Any]]:
         """Return the spans as `{name, startMs, ms}`, in the order they ended."""

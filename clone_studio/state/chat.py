@@ -52,6 +52,7 @@ class ChatState(StudioState):
     rows: list[MessageRow] = []
     has_earlier: bool = False
     ready: bool = False
+    shown_ref: str = ""
     problem: str = ""
     missing: str = ""
     no_clone: bool = False
@@ -96,7 +97,7 @@ class ChatState(StudioState):
         except StudioError as error:
             self.problem = error.detail
             return None
-        self.ready = True
+        self.ready, self.shown_ref = True, slug
         return None if self.no_clone else ChatState.warm
 
     @rx.event(background=True)

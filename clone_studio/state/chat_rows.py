@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clone_studio.services.conversations import MessageInfo, ThreadInfo
+from clone_studio.services.spans import BY_WORDS, SEARCHED
 from clone_studio.state.answer_text import link_marks
 from clone_studio.state.clone_rows import exactly
 
@@ -14,6 +15,10 @@ STATE_NOTES = {
     "interrupted": "The studio stopped while it wrote this answer. What was written is kept.",
     "failed": "This answer could not be written.",
 }
+WORDS_NOTE = (
+    "Found by words only, because the store of vectors did not answer. Passages that say it in "
+    "other words may be missing; the Health page says what to do."
+)
 # Stands between the headings of a section's path.
 HEADING_MARK = " › "
 SPAN_NAMES = {
@@ -83,7 +88,8 @@ def message_row(info: MessageInfo) -> MessageRow:
     """Return the bubble of a stored message."""
     quotes = {int(c["number"]): str(c.get("quote", "")) for c in info.citations}
     answer = info.role == "assistant"
-    note = STATE_NOTES.get(info.state, "")
+    searched_by_words = info.usage.get(SEARCHED) == BY_WORDS
+    note = STATE_NOTES.get(info.state, WORDS_NOTE if searched_by_words else "")
     if info.state == "stopped" and not info.content:
         note = "Stopped before the first word."
     if info.state in {"failed", "interrupted"} and info.error:

@@ -21,6 +21,7 @@ class ComposerState(StudioState):
 
     _clone: str = ""
     _sent: str = ""
+    _refused: str = ""
 
     def _show(self, clone: str) -> None:
         """Show the draft for `clone`."""
@@ -43,7 +44,7 @@ class ComposerState(StudioState):
         if restore:
             self._sent = ""
             self._compose(text)
-        self.problem = why
+        self._refused, self.problem = text.strip(), why
 
     @rx.event
     def keep(self, text: str, clone: str) -> None:
@@ -53,5 +54,6 @@ class ComposerState(StudioState):
         if text.strip() == self._sent or len(text) > services().settings.max_question_chars:
             return
         self.drafts = keep_draft(self.drafts, clone, text)
-        if clone == self._clone:
+        # Nor may they take away why it was refused.
+        if clone == self._clone and text.strip() != self._refused:
             self.problem = ""

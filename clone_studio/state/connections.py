@@ -18,8 +18,13 @@ KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 ANSWERS, CHAT_MODEL = "STUDIO_LLM", "STUDIO_CHAT_MODEL"
 EMBEDDINGS, EMBEDDING_MODEL = "STUDIO_EMBEDDINGS", "STUDIO_EMBEDDING_MODEL"
 VOICE_KEY, VOICE_ADDRESS = "ELEVENLABS_API_KEY", "ELEVENLABS_BASE_URL"
-# Address and key of each service, by its name in `Connections.test`.
-SERVICES = {"openai": (KEY, ADDRESS), "elevenlabs": (VOICE_KEY, VOICE_ADDRESS)}
+INDEX_KEY, INDEX, VECTORS = "PINECONE_API_KEY", "PINECONE_INDEX", "STUDIO_VECTORS"
+# Key of each service and what it is reached by, under its name in `Connections.test`.
+SERVICES = {
+    "openai": (KEY, ADDRESS),
+    "elevenlabs": (VOICE_KEY, VOICE_ADDRESS),
+    "pinecone": (INDEX_KEY, INDEX),
+}
 KEYS = tuple(key for key, _address in SERVICES.values())
 SPEECH_FIELDS = ("STUDIO_SPEECH", "DEFAULT_VOICE_ID", "STUDIO_SPEECH_MODEL")
 SPOKEN_BY = {"elevenlabs": "ElevenLabs", "local": "This machine", "off": "Off"}
@@ -51,6 +56,7 @@ class ConnectionsState(StudioState):
     keys_tone: str = "neutral"
     models_words: str = ""
     speech_words: str = ""
+    vectors_words: str = ""
     testing: str = ""
     tested: str = ""
     test_words: str = ""
@@ -89,8 +95,9 @@ class ConnectionsState(StudioState):
         self.models_words = "Quotes only" if quoting else studio.llm.default_model
         self.speech_words = SPOKEN_BY[studio.speech_engine.kind]
         self.meaning_by = studio.embedder.model
-        place = (await asyncio.to_thread(studio.stored.in_force)).openai_place
-        self._say_keys(place)
+        now = await asyncio.to_thread(studio.stored.in_force)
+        self.vectors_words = "Pinecone" if now.uses_pinecone else "The database"
+        self._say_keys(now.openai_place)
 
     def _say_keys(self, place: str) -> None:
         rows = [self.settings[name] for name in SERVICES["openai"]]
@@ -127,8 +134,9 @@ class ConnectionsState(StudioState):
 
     @rx.event
     async def save_keys(self, form: dict[str, str]) -> Reaction:
-        """Store address and key; an empty key field leaves the stored one."""
-        typed = _typed(form, tuple(name for pair in SERVICES.values() for name in pair))
+        """Store what a service is reached by; an empty key field leaves the stored key."""
+        names = (VECTORS, *(name for pair in SERVICES.values() for name in pair))
+        typed = _typed(form, names)
         typed = {name: value for name, value in typed.items() if value or name not in KEYS}
         return await self._change(typed, "Saved. It holds from the next answer on.")
 

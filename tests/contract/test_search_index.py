@@ -1,6 +1,7 @@
 """What every search index keeps to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import numpy as np
 import pytest
@@ -8,20 +9,42 @@ from sqlmodel import Session, select
 
 from clone_studio.db import Database
 from clone_studio.models import Chunk, DocumentPage, Persona, StoredFile
+from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search import vectors as vectors_module
 from clone_studio.providers.search.database import DatabaseSearchIndex
 from clone_studio.providers.search.protocol import SearchIndex
 from clone_studio.providers.search.segment import segments
 from clone_studio.providers.search.vectors import packed_signs
+from tests.knowledge.remote import pinecone_vectors
 from tests.knowledge.shelves import add_people
+from tests.servers.pinecone_server import PineconeServer
 
 MODEL, SIZE = "test", 64
 
 
-@pytest.fixture
-def index(database: Database) -> Iterator[SearchIndex]:
+Open = Callable[[], SearchIndex]
+
+
+@pytest.fixture(params=["database", "pinecone"])
+def opened(request: pytest.FixtureRequest, database: Database) -> Iterator[Open]:
+    """What opens the index once more, as another process would."""
     add_people(database)
-    yield DatabaseSearchIndex(database)
+    if request.param == "database":
+        yield lambda: DatabaseSearchIndex(database)
+        return
+    with ExitStack() as stack:
+        server = stack.enter_context(PineconeServer(dimension=SIZE, visible_after=3).running())
+
+        def opening() -> SearchIndex:
+            vectors = stack.enter_context(closing(pinecone_vectors(database, server)))
+            return DatabaseSearchIndex(database, vectors)
+
+        yield opening
+
+
+@pytest.fixture
+def index(opened: Open) -> SearchIndex:
+    return opened()
 
 
 def unit(seed: int, count: int = 1) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
@@ -59,10 +82,23 @@ def add(
         session.flush()
         for segment in segments(text.split() for text in texts):
             index.add(session, persona, file_id, segment)
-        pairs = [(f"{file_id}-{position}", 0) for position in range(len(texts))]
-        made = np.concatenate([unit(len(text)) for text in texts])
+    pairs = [(f"{file_id}-{position}", 0) for position in range(len(texts))]
+    put(database, index, file_id, pairs, np.concatenate([unit(len(one)) for one in texts]), persona)
+
+
+def put(
+    database: Database,
+    index: SearchIndex,
+    file_id: str,
+    pairs: list[tuple[str, int]],
+    made: Vectors,
+    persona: str = "franklin",
+) -> None:
+    index.send_vectors(persona, file_id, MODEL, pairs, made)
+    with database.write() as session:
         index.add_vectors(session, persona, MODEL, pairs, made)
         bump(session, persona)
+    index.confirm_vectors(persona, file_id, MODEL)
 
 
 def bump(session: Session, persona: str) -> None:
@@ -118,9 +154,9 @@ def test_files_that_are_not_ready_are_not_found(
 
 
 def test_what_is_deleted_is_gone_at_once_for_every_process(
-    database: Database, index: SearchIndex
+    database: Database, index: SearchIndex, opened: Open
 ) -> None:
-    other = DatabaseSearchIndex(database)
+    other = opened()
     add(database, index, "a", ["lamp x"])
     add(database, index, "b", ["lamp yy"])
     assert len(found(other, "lamp")) == len(near(other, "lamp x")) == 2
@@ -133,9 +169,9 @@ def test_what_is_deleted_is_gone_at_once_for_every_process(
 
 
 def test_what_is_added_is_found_at_once_by_every_process(
-    database: Database, index: SearchIndex
+    database: Database, index: SearchIndex, opened: Open
 ) -> None:
-    other = DatabaseSearchIndex(database)
+    other = opened()
     assert found(other, "lamp") == []
     assert near(other, "lamp x") == []
     add(database, index, "a", ["lamp x"])
@@ -164,9 +200,7 @@ def test_removing_a_persona_removes_only_its_own(database: Database, index: Sear
 
 def test_vectors_given_twice_are_replaced(database: Database, index: SearchIndex) -> None:
     add(database, index, "a", ["x"])
-    with database.write() as session:
-        index.add_vectors(session, "franklin", MODEL, [("a-0", 0), ("a-0", 1)], unit(5, 2))
-        bump(session, "franklin")
+    put(database, index, "a", [("a-0", 0), ("a-0", 1)], unit(5, 2))
     hits = index.vector("franklin", MODEL, unit(5, 2)[1], 5)
     assert [hit.chunk_id for hit in hits] == ["a-0"]
     assert hits[0].score == pytest.approx(1, abs=1e-5)
@@ -184,9 +218,7 @@ def test_many_vectors_are_found_by_their_signs(database: Database, index: Search
     add(database, index, "a", ["lamp"] * count)
     made = unit(11, count)
     pairs = [(f"a-{position}", 0) for position in range(count)]
-    with database.write() as session:
-        index.add_vectors(session, "franklin", MODEL, pairs, made)
-        bump(session, "franklin")
+    put(database, index, "a", pairs, made)
     noise = unit(12, 40) * 0.4
     hits = 0
     for place in range(40):
@@ -227,6 +259,7 @@ def test_models_are_counted_and_forgotten_one_by_one(
         index.send_vectors("franklin", "a", "other", pairs, unit(9, 3))
         index.add_vectors(session, "franklin", "other", pairs, unit(9, 3))
         bump(session, "franklin")
+    index.confirm_vectors("franklin", "a", "other")
     with database.read() as session:
         assert index.models(session, "franklin") == {MODEL, "other"}
         assert index.models(session, "emerson") == {MODEL}

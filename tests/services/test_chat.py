@@ -273,6 +273,28 @@ async def test_a_clone_deleted_in_mid_answer(world: World, model: PacedModel) ->
     assert events[-1]["event"] == "error"
 
 
+class _BusWithoutCitations(MemoryEventBus):
+    """A bus that loses what an answer cites, as one between processes may."""
+
+    def publish(self, topic: str, event: Event) -> None:
+        if event["type"] != "citations":
+            super().publish(topic, event)
+
+
+async def test_a_reader_gets_the_citations_whatever_the_bus_loses(
+    settings: Settings, model: PacedModel
+) -> None:
+    world = build_world(settings, model, events=_BusWithoutCitations())
+    started = await world.chat.start(OWNER, "ben", "Which virtue?")
+    model.say("Temperance is the first of the thirteen virtues [1].")
+    model.finish()
+    events = await world.follow(started.message_id)
+    assert [event["event"] for event in events[-2:]] == ["citations", "done"]
+    assert len(events[-2]["citations"]) == 1
+    await world.chat.close()
+    world.services.database.dispose()
+
+
 class _LeakyBus(MemoryEventBus):
     """A bus that loses every second piece of text, as one may whose listener is slow."""
 

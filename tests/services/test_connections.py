@@ -37,7 +37,8 @@ QUESTION = "When are the letters of the colony sorted?"
 class OfOneLength(VectorIndex):
     """An index at a service that was made for vectors of one length."""
 
-    dimension = 384
+    def only_dimension(self) -> int:
+        return 384
 
 
 @pytest.fixture

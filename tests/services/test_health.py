@@ -122,6 +122,7 @@ def service(
         llm=llm,
         embedder=meaning,
         speech_engine=Parrot(),
+        vectors=studio.remote_vectors,
         clock=clock,
         deadline=deadline,
     )
@@ -279,6 +280,7 @@ async def test_a_lost_database_and_disk_are_down(studio: Services, tmp_path, llm
         llm=llm,
         embedder=Meaning(),
         speech_engine=NoSpeech(),
+        vectors=studio.remote_vectors,
         clock=Clock(),
     ).report()
     assert health.status == "down"
@@ -355,6 +357,7 @@ async def test_speech_that_is_missing_is_said_with_its_repair(
             llm=llm,
             embedder=Meaning(),
             speech_engine=engine,
+            vectors=studio.remote_vectors,
         ).report()
         speech = part(health, "speech")
         assert speech.status == status

@@ -351,6 +351,9 @@ async def test_a_draft_is_kept_for_its_clone_and_goes_with_the_question(
     await tab.send(ComposerState.keep, text="Which vir", clone="ben")
     assert tab.value(ComposerState, "drafts") == '{"ada": "To Ada", "ben": "Which vir"}'
     await ask(tab)
+    await ask(tab, "Another one?")
+    await tab.send(ComposerState.keep, text="Another one?", clone="ben")
+    assert "still answering" in tab.value(ComposerState, "problem")
     await tab.send(ComposerState.keep, text=QUESTION, clone="ben")
     assert "Which" not in tab.value(ComposerState, "drafts")
     await say(tab, model, "Temperance.")

@@ -10,6 +10,8 @@ from clone_studio.state.connections import ConnectionsState
 from clone_studio.state.shell import ShellState
 from tests.conftest import OWNER_EMAIL, OWNER_PASSWORD
 from tests.servers.openai_server import OpenAIServer
+from tests.servers.pinecone_server import KEY as PINECONE_KEY
+from tests.servers.pinecone_server import PineconeServer
 from tests.state.harness import Harness, Tab
 
 KEY = "sk-proj-0123456789-abcdefghij-WXYZ"
@@ -115,3 +117,25 @@ async def test_nobody_but_the_owner(studio: Services, harness: Harness, cookie: 
     assert studio.stored.in_force().openai_api_key is None
     assert tab.value(ConnectionsState, "settings") == {}
     assert OWNER_EMAIL not in tab.received
+
+
+async def test_pinecone_is_tested_and_saved_with_its_index(studio: Services, tab: Tab) -> None:
+    with PineconeServer(dimension=384).running() as server:
+        await tab.send(
+            ConnectionsState.test, service="pinecone", key=PINECONE_KEY, address="bad" * 20
+        )
+        assert set(tab.value(ConnectionsState, "errors")) == {"PINECONE_INDEX"}
+        form = {
+            "STUDIO_VECTORS": "database",
+            "PINECONE_API_KEY": PINECONE_KEY,
+            "PINECONE_INDEX": server.name,
+        }
+        await tab.send(ConnectionsState.save_keys, form=form)
+    assert row(tab, "PINECONE_API_KEY").shown == f"…{PINECONE_KEY[-4:]}"
+    assert row(tab, "PINECONE_INDEX").shown == "clone-studio"
+    assert tab.value(ConnectionsState, "vectors_words") == "The database"
+    await tab.send(ConnectionsState.save_keys, form={"STUDIO_VECTORS": "auto"})
+    assert tab.value(ConnectionsState, "vectors_words") == "Pinecone"
+    assert PINECONE_KEY not in tab.received
+    await tab.send(ConnectionsState.remove_key, name="PINECONE_API_KEY")
+    assert tab.value(ConnectionsState, "vectors_words") == "The database"

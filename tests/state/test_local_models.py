@@ -56,8 +56,7 @@ async def world(
             embedder=studio.embedder,
             speech_engine=studio.speech_engine,
             makers=MAKERS,
-            reembed=studio.ingester.resume,
-            require_fit=studio.ingester.rebuild.require_fit,
+            rebuild=studio.ingester.rebuild,
             ollama=ollama.address,
         ),
     )

@@ -92,3 +92,7 @@ def test_a_tool_gets_the_arguments_it_knows() -> None:
     assert parse(["test", "tests/unit", "-k", "name"], {}).rest == ("tests/unit", "-k", "name")
     with pytest.raises(SystemExit):
         parse(["up", "--colour"], {})
+
+
+def test_the_words_after_vectors_are_handed_on() -> None:
+    assert parse(["vectors", "move", "--to", "pinecone"], {}).rest == ("move", "--to", "pinecone")

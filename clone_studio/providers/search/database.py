@@ -54,6 +54,10 @@ class DatabaseSearchIndex:
         """Store the vectors of `(chunk_id, window)` pairs; those of their chunks are replaced."""
         self._vectors.add(session, persona_id, model, windows, vectors)
 
+    def confirm_vectors(self, persona_id: str, file_id: str, model: str) -> None:
+        """Wait until a search finds the vectors of a file that a service elsewhere keeps."""
+        self._vectors.confirm(persona_id, file_id, model)
+
     def lacking_vectors(
         self, session: Session, model: str, file_id: str, after: int, limit: int
     ) -> list[str]:
@@ -64,10 +68,9 @@ class DatabaseSearchIndex:
         """Return the ids of the files of which some chunk has no vectors."""
         return self._vectors.files_lacking(session, model)
 
-    @property
-    def dimension(self) -> int | None:
-        """The only length of vectors that can be kept, None where any will do."""
-        return self._vectors.dimension
+    def only_dimension(self) -> int | None:
+        """Return the only length of vectors that can be kept, None where any will do."""
+        return self._vectors.only_dimension()
 
     def models(self, session: Session, persona_id: str) -> set[str]:
         """Return the names of the models of which a persona has vectors."""

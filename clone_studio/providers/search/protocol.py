@@ -61,6 +61,14 @@ class VectorStore(Protocol):
         """Note that the vectors of `(chunk_id, window)` pairs are there, replacing earlier ones."""
         ...
 
+    def confirm(self, persona_id: str, file_id: str, model: str) -> None:
+        """Wait until a search finds what was sent for a file; nothing to do where rows keep it.
+
+        Raises:
+            ProviderError: The service does not show it in time, or does not answer.
+        """
+        ...
+
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
         """Forget the vectors of a file."""
         ...
@@ -87,9 +95,8 @@ class VectorStore(Protocol):
         """Return the ids of the files of which some chunk has no vectors."""
         ...
 
-    @property
-    def dimension(self) -> int | None:
-        """The only length of vectors that can be kept here, None where any will do.
+    def only_dimension(self) -> int | None:
+        """Return the only length of vectors that can be kept here, None where any will do.
 
         Raises:
             ProviderError: The service that keeps the vectors does not say.
@@ -106,6 +113,87 @@ class VectorStore(Protocol):
 
     def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
         """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
+        ...
+
+
+class RemoteVectors(VectorStore, Protocol):
+    """A store of vectors at a service elsewhere, of which notes are kept in rows."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the settings name a place and a key, so that notes of it are of use."""
+        ...
+
+    def keeps(self, persona_id: str, model: str) -> bool:
+        """Say whether vectors of this model are noted for a persona."""
+        ...
+
+    def noted(self, session: Session, model: str, chunk_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many windows are noted for those of the chunks that have any."""
+        ...
+
+    def noted_models(self, session: Session, persona_id: str) -> list[str]:
+        """Return the models of which vectors are noted for a persona."""
+        ...
+
+    def noted_chunks(
+        self, session: Session, persona_id: str, model: str, after: str, limit: int
+    ) -> list[str]:
+        """Return ids of chunks that are noted for a persona, in their order after `after`."""
+        ...
+
+    def forget(self, session: Session, model: str, chunk_ids: Sequence[str]) -> None:
+        """Drop the notes of chunks; the vectors themselves go with the next `sweep`."""
+        ...
+
+    def request_sweep(self, session: Session, persona_id: str) -> None:
+        """Queue a `sweep` of a persona in the caller's transaction."""
+        ...
+
+    def sweep(self, persona_id: str) -> bool:
+        """Delete at the service what no row knows any more; True when there was nothing.
+
+        Raises:
+            ProviderError: The service does not answer, or refuses.
+        """
+        ...
+
+    def listed(self, persona_id: str, model: str) -> set[tuple[str, int]]:
+        """Return the `(chunk_id, window)` pairs of this model that the service shows now.
+
+        Raises:
+            ProviderError: The service does not answer, or refuses.
+        """
+        ...
+
+    def fetch(
+        self, persona_id: str, model: str, windows: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], Vectors]:
+        """Return the vectors of those `(chunk_id, window)` pairs that the service has.
+
+        Raises:
+            ProviderError: The service does not answer, or refuses.
+        """
+        ...
+
+    def dimension(self) -> int:
+        """Return how many numbers the vectors have that the service takes.
+
+        Raises:
+            ProviderError: The service does not answer, or refuses.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of every connection; the next call makes new ones."""
+        ...
+
+    def check(self, dimension: int) -> str:
+        """Return one sentence saying that the service keeps vectors of this size.
+
+        Raises:
+            ProviderError: It does not; with what mends it.
+        """
         ...
 
 
@@ -148,6 +236,14 @@ class SearchIndex(Protocol):
         """Store the vectors of `(chunk_id, window)` pairs; a pair given twice is replaced."""
         ...
 
+    def confirm_vectors(self, persona_id: str, file_id: str, model: str) -> None:
+        """Wait until a search finds the vectors of a file that a service elsewhere keeps.
+
+        Raises:
+            ProviderError: The service does not show them in time, or does not answer.
+        """
+        ...
+
     def lacking_vectors(
         self, session: Session, model: str, file_id: str, after: int, limit: int
     ) -> list[str]:
@@ -158,9 +254,8 @@ class SearchIndex(Protocol):
         """Return the ids of the files of which some chunk has no vectors."""
         ...
 
-    @property
-    def dimension(self) -> int | None:
-        """The only length of vectors that can be kept here, None where any will do.
+    def only_dimension(self) -> int | None:
+        """Return the only length of vectors that can be kept here, None where any will do.
 
         Raises:
             ProviderError: The service that keeps the vectors does not say.

@@ -127,6 +127,9 @@ class VectorIndex:
         ]
         session.execute(insert(ChunkVector), rows)
 
+    def confirm(self, persona_id: str, file_id: str, model: str) -> None:
+        """Do nothing: rows are found as soon as they are written."""
+
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
         """Forget the vectors of a file."""
         of_file = select(Chunk.id).where(Chunk.persona_id == persona_id, Chunk.file_id == file_id)
@@ -146,9 +149,8 @@ class VectorIndex:
         """Return the ids of the files of which some chunk has no vectors."""
         return files_lacking(session, ChunkVector, model)
 
-    @property
-    def dimension(self) -> int | None:
-        """None: rows keep vectors of any length."""
+    def only_dimension(self) -> int | None:
+        """Return None: rows keep vectors of any length."""
         return None
 
     def models(self, session: Session, persona_id: str) -> set[str]:

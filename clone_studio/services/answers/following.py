@@ -19,7 +19,7 @@ IDLE_SECONDS = 15.0
 ELSEWHERE_SECONDS = 1.0
 _LAST = frozenset({"done", "error"})
 # What an event carries for followers only.
-_INSIDE = frozenset({"type", "length", "attempt"})
+_INSIDE = frozenset({"type", "length", "cited", "attempt"})
 
 
 class Follower:
@@ -120,10 +120,11 @@ class _Answer:
 
 
 class _Text:
-    """How much of the text one reader has, and of which attempt to write it."""
+    """How much of an answer one reader has, and of which attempt to write it."""
 
     def __init__(self) -> None:
         self.length = 0
+        self.cited = 0
         self.attempt = 0
 
     def catch_up(self, answer: _Answer) -> Iterator[dict[str, Any]]:
@@ -134,13 +135,14 @@ class _Text:
             yield {"event": "token", "text": rest}
 
     def misses(self, event: Event) -> bool:
-        """Whether text is missing between what the reader has and `event`."""
+        """Whether something is missing between what the reader has and `event`."""
         if event["attempt"] < self.attempt:
             return False
         had = self.length if event["attempt"] == self.attempt else 0
         if event["type"] == "token":
             return int(event["offset"]) > had
-        return event["type"] in _LAST and event["length"] != had
+        whole = event.get("length") == had and event.get("cited") == self.cited
+        return event["type"] in _LAST and not whole
 
     def take(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield what of `event` is new to the reader; nothing of an attempt that was given up."""
@@ -148,6 +150,7 @@ class _Text:
             return
         yield from self._begin(event["attempt"])
         if event["type"] != "token":
+            self.cited = len(event.get("citations", ())) or self.cited
             yield _named(event)
         elif text := str(event["text"])[self.length - int(event["offset"]) :]:
             self.length += len(text)
@@ -159,7 +162,7 @@ class _Text:
             return
         if self.length:
             yield {"event": "restart"}
-        self.attempt, self.length = attempt, 0
+        self.attempt, self.length, self.cited = attempt, 0, 0
 
 
 class _Incoming:

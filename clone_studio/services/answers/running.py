@@ -131,6 +131,7 @@ def closing_events(message: MessageInfo) -> Iterator[dict[str, Any]]:
         "messageId": message.id,
         "status": message.state,
         "length": len(message.content),
+        "cited": len(message.citations),
         "attempt": message.attempts,
     }
     if message.state in {"interrupted", "failed"}:
@@ -157,6 +158,7 @@ def unstored_events(running: Running) -> Iterator[dict[str, Any]]:
         "messageId": running.opened.message_id,
         "status": "interrupted",
         "length": len(running.text),
+        "cited": 0,
         "attempt": running.attempt,
     }
 

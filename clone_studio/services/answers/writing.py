@@ -170,7 +170,7 @@ class Writing:
             error=error.detail if error else None,
             error_code=error.code if error else None,
             citations=citation_rows(citations),
-            usage=usage_of(mode, turns, text, self._finished),
+            usage=usage_of(mode, turns, text, self._finished) | running.spans.remarks,
             spans=running.spans.as_list(),
         )
 

@@ -187,6 +187,7 @@ class Ingester:
             after = chunks[-1].position
             if time.monotonic() - began < BATCH_SECONDS / 2:
                 size = min(LARGEST_BATCH, size * 2)
+        self._confirm(job, embedder.model)
         self._end_embedding(job, embedder)
 
     def _begin_embedding(self, job: RunningJob) -> None:
@@ -251,11 +252,20 @@ class Ingester:
         self, job: RunningJob, model: str, windows: Sequence[tuple[str, int]], vectors: Vectors
     ) -> None:
         """Hand the vectors to where they are kept, outside of every transaction."""
+        file = self._file_of(job)
+        self._index.send_vectors(file.persona_id, file.id, model, windows, vectors)
+
+    def _confirm(self, job: RunningJob, model: str) -> None:
+        """Wait until a search finds the file's vectors, where that takes a while."""
+        file = self._file_of(job)
+        self._index.confirm_vectors(file.persona_id, file.id, model)
+
+    def _file_of(self, job: RunningJob) -> StoredFile:
         with self._database.read() as session:
             file = session.get(StoredFile, job.subject_id)
         if file is None:
             raise JobLost("The file was deleted.")
-        self._index.send_vectors(file.persona_id, file.id, model, windows, vectors)
+        return file
 
     def _without_vectors(self, model: str, file_id: str, after: int, limit: int) -> list[Chunk]:
         with self._database.read() as session:

@@ -85,7 +85,7 @@ class Rebuild:
             InvalidInput: They have another length than the index there.
             ProviderError: Index or embedder do not tell their length.
         """
-        kept = self._index.dimension
+        kept = self._index.only_dimension()
         if kept is not None and kept != embedder.dimension:
             raise InvalidInput(
                 f"{embedder.model} makes vectors of {embedder.dimension:,} numbers, and the index "
@@ -146,7 +146,7 @@ class Rebuild:
     def _tidy(self, session: Session, use: EmbeddingUse) -> None:
         """Have vectors deleted that are of no use any more."""
         if self._index.models(session, use.persona_id) - {use.model, use.building}:
-            self._jobs.enqueue(session, "forget", use.persona_id, {}, delay=uses.GRACE_SECONDS)
+            self._jobs.enqueue(session, "forget", use.persona_id, {}, after=uses.GRACE_SECONDS)
 
     def _lacking(self, session: Session, model: str) -> dict[str, list[StoredFile]]:
         """Return, by clone, the ready files that lack vectors and have no job.

@@ -25,7 +25,7 @@ from clone_studio.services.knowledge.analyse import query_terms
 from clone_studio.services.knowledge.embedders import Embedders, EmbedderSource, NoSource
 from clone_studio.services.knowledge.fuse import Ranked, fuse
 from clone_studio.services.knowledge.passages import Passage
-from clone_studio.services.spans import SpanRecorder
+from clone_studio.services.spans import BY_WORDS, SEARCHED, SpanRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ POOL = 50
 REMEMBERED_QUERIES = 256
 # The vector of a text never changes: this bounds what is kept, not how fresh it is.
 SHARED_SECONDS = 24 * 3600.0
-# After a failure the embedder is left alone for so long, and words alone serve: a service that
-# is down must not delay each question by its time-out.
+# After a failure the embedder, or a store of vectors elsewhere, is left alone for so long, and
+# words alone serve: a service that is down must not delay each question by its time-out.
 PAUSE_SECONDS = 20.0
 # Most documents are read within seconds; one that takes longer does not hold up questions.
 ARRIVING = timedelta(seconds=30)
@@ -69,6 +69,7 @@ class Retriever:
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
         self._paused: tuple[Embedder, float] | None = None
+        self._words_until: dict[str, float] = {}
 
     def retrieve(
         self,
@@ -84,7 +85,8 @@ class Retriever:
             persona_id: Whose knowledge; that of others is never looked at.
             query: The question, understandable without the thread.
             limit: How many, at most 50.
-            spans: Takes `retrieve.embed`, `retrieve.search` and `retrieve.rerank`.
+            spans: Takes `retrieve.embed`, `retrieve.search` and `retrieve.rerank`, and the remark
+                that only words were searched where the store of vectors did not answer.
         """
         recorder = spans or SpanRecorder()
         query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
@@ -92,9 +94,7 @@ class Retriever:
             model, vector = self._vector_of(persona_id, query)
         with recorder.span("retrieve.search"):
             by_word = self._index.keyword(persona_id, query_terms(query), POOL)
-            by_meaning: list[Hit] = []
-            if vector is not None:
-                by_meaning = self._index.vector(persona_id, model, vector, POOL)
+            by_meaning = self._by_meaning(persona_id, model, vector, POOL, recorder)
         with recorder.span("retrieve.rerank"):
             # Some of the best may say the same: a page that stands twice, two editions.
             unseen = self._unseen(persona_id, by_word) if by_meaning else set()
@@ -146,10 +146,30 @@ class Retriever:
     def _likeness(self, persona_id: str, question: str) -> float | None:
         """Return the cosine of the nearest window, None where meaning does not serve."""
         model, vector = self._vector_of(persona_id, question[:QUERY_CHARS])
-        if vector is None:
-            return None
-        nearest = self._index.vector(persona_id, model, vector, 1)
+        nearest = self._by_meaning(persona_id, model, vector, 1, SpanRecorder())
         return nearest[0].score if nearest else None
+
+    def _by_meaning(
+        self,
+        persona_id: str,
+        model: str,
+        vector: Vectors | None,
+        limit: int,
+        spans: SpanRecorder,
+    ) -> list[Hit]:
+        """Return what is nearest; nothing, with a remark, while the store does not answer."""
+        if vector is None:
+            return []
+        now = time.monotonic()
+        if now >= self._words_until.get(persona_id, 0.0):
+            try:
+                return self._index.vector(persona_id, model, vector, limit)
+            except ProviderError as error:
+                logger.warning("A clone is searched by words only: %s", error.detail)
+                others = {key: until for key, until in self._words_until.items() if until > now}
+                self._words_until = {**others, persona_id: time.monotonic() + PAUSE_SECONDS}
+        spans.remark(SEARCHED, BY_WORDS)
+        return []
 
     def close(self) -> None:
         """Close the embedders that were chosen before."""

@@ -78,7 +78,7 @@ def switch_if_complete(
         .values(embedding="done", embedding_error=None, stage="")
     )
     bump_revision(session, use.persona_id)
-    jobs.enqueue(session, "forget", use.persona_id, {}, delay=GRACE_SECONDS)
+    jobs.enqueue(session, "forget", use.persona_id, {}, after=GRACE_SECONDS)
     return True
 
 
