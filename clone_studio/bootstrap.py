@@ -8,11 +8,14 @@ from clone_studio.db import Database
 from clone_studio.provider_choice import (
     MAKERS,
     cache,
+    embedder_source,
     event_bus,
     language_model,
     local_speech,
     placed_vectors,
     redis_server,
+    remote_vectors,
+    spare_speech,
     speech_account,
     speech_engine,
     text_embedder,
@@ -26,7 +29,6 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.local_models import LocalModels
 from clone_studio.providers.redis_server import RedisServer
 from clone_studio.providers.search.database import DatabaseSearchIndex, own_store
-from clone_studio.providers.search.pinecone import PineconeVectors
 from clone_studio.providers.search.protocol import RemoteVectors, SearchIndex, VectorStore
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
@@ -36,6 +38,7 @@ from clone_studio.services.auth import AuthService
 from clone_studio.services.chat import ChatService
 from clone_studio.services.connections import Connections
 from clone_studio.services.conversations import ConversationService
+from clone_studio.services.embedder_source import SettingsSource
 from clone_studio.services.events import EventBus
 from clone_studio.services.files import FileService
 from clone_studio.services.guide import GuideService
@@ -50,10 +53,11 @@ from clone_studio.services.prompt_drafts import PromptDraftService
 from clone_studio.services.prompt_preview import PromptPreviewService
 from clone_studio.services.prompt_versions import PromptVersionService
 from clone_studio.services.prompts import PromptService
+from clone_studio.services.rebuilding import Rebuilding
 from clone_studio.services.speech import SpeechService
 from clone_studio.services.speech_usage import SpeechUsageService
 from clone_studio.services.stored_settings import StoredSettings
-from clone_studio.services.sweeping import Sweeper, request_sweep
+from clone_studio.services.sweeping import Sweeper
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.services.templates import TemplateCatalog
 from clone_studio.services.voices import VoiceService
@@ -64,8 +68,7 @@ from clone_studio.settings import Settings, get_settings
 class Services:
     """Everything a page, a route or a worker may use.
 
-    `settings` is what the environment says; what holds with the settings entered in the studio
-    is `stored.in_force()`.
+    `settings` is what the environment says, `stored.in_force()` what holds with those entered.
     """
 
     settings: Settings
@@ -95,6 +98,7 @@ class Services:
     files: FileService
     knowledge: Retriever
     ingester: Ingester
+    rebuilding: Rebuilding
     jobs: JobQueue
     chat: ChatService
     conversations: ConversationService
@@ -143,11 +147,10 @@ class _Build:
             embedder=self.embedder,
             speech_engine=self.speech_engine,
             makers=MAKERS,
-            reembed=self.ingester.resume,
+            rebuild=self.ingester.rebuild,
         )
 
-    # Both are made when they are first used: what is stored cannot be read before the database
-    # has its schema.
+    # Made when first used: what is stored cannot be read before the database has its schema.
     @cached_property
     def llm(self) -> LanguageModel:
         return SwitchedModel(lambda: language_model(self.stored.in_force()))
@@ -155,6 +158,14 @@ class _Build:
     @cached_property
     def embedder(self) -> Embedder:
         return SwitchedEmbedder(lambda: text_embedder(self.stored.in_force()))
+
+    @cached_property
+    def _source(self) -> SettingsSource:
+        return embedder_source(self.stored, self.embedder)
+
+    @cached_property
+    def rebuilding(self) -> Rebuilding:
+        return Rebuilding(self.ingester.rebuild, self.stored, self._source, self.connections)
 
     @cached_property
     def speech_engine(self) -> SpeechEngine:
@@ -173,7 +184,7 @@ class _Build:
         return SpeechService(
             self.database,
             engine=self.speech_engine,
-            spare=self._spare_speech,
+            spare=lambda: spare_speech(self.stored.in_force(), self.local_speech),
             chat=self.chat,
             conversations=self.conversations,
             usage=self.speech_usage,
@@ -192,12 +203,6 @@ class _Build:
             default_voice_id=lambda: self.stored.in_force().default_voice_id,
         )
 
-    def _spare_speech(self) -> SpeechEngine | None:
-        """Return who speaks where ElevenLabs cannot: nobody, if the settings ask for it alone."""
-        now = self.stored.in_force()
-        may = now.speech == "auto" and now.uses_elevenlabs and self.local_speech.is_there
-        return self.local_speech if may else None
-
     @cached_property
     def index(self) -> SearchIndex:
         places = self._row_vectors, self.remote_vectors
@@ -210,9 +215,7 @@ class _Build:
 
     @cached_property
     def remote_vectors(self) -> RemoteVectors:
-        return PineconeVectors(
-            self.database, self.stored.in_force, sweep=lambda *at: request_sweep(self.jobs, *at)
-        )
+        return remote_vectors(self.database, self.stored.in_force, self.jobs)
 
     @cached_property
     def sweeper(self) -> Sweeper:
@@ -303,13 +306,20 @@ class _Build:
             jobs=self.jobs,
             events=self.events,
             seconds=self.settings.max_ingest_seconds,
+            source=self._source,
         )
         made.register()
         return made
 
     @cached_property
     def knowledge(self) -> Retriever:
-        return Retriever(self.database, index=self.index, embedder=self.embedder, cache=self.cache)
+        return Retriever(
+            self.database,
+            index=self.index,
+            embedder=self.embedder,
+            source=self._source,
+            cache=self.cache,
+        )
 
     @cached_property
     def conversations(self) -> ConversationService:
@@ -344,6 +354,7 @@ class _Build:
             llm=self.llm,
             embedder=self.embedder,
             speech_engine=self.speech_engine,
+            rebuild=self.ingester.rebuild,
             vectors=self.remote_vectors,
         )
 

@@ -47,6 +47,7 @@ async def studio_running(app: rx.App) -> AsyncIterator[None]:
         await studio.health.close()
         await studio.llm.close()
         await asyncio.to_thread(studio.embedder.close)
+        await asyncio.to_thread(studio.knowledge.close)
         await asyncio.to_thread(studio.remote_vectors.close)
         await asyncio.to_thread(studio.events.close)
         await asyncio.to_thread(studio.cache.close)

@@ -21,6 +21,7 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.llm.quotes import QuotesModel
 from clone_studio.providers.llm.unusable import UnusableModel
 from clone_studio.providers.redis_server import RedisServer
+from clone_studio.providers.search.pinecone import PineconeVectors
 from clone_studio.providers.search.pinecone_service import PineconeService, Place
 from clone_studio.providers.search.placed import PlacedVectors
 from clone_studio.providers.search.protocol import RemoteVectors, VectorStore
@@ -29,9 +30,12 @@ from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.off import NoSpeech, UnusableSpeech
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services.connections import Makers
+from clone_studio.services.embedder_source import SettingsSource
 from clone_studio.services.events import EventBus, MemoryEventBus
+from clone_studio.services.jobs import JobQueue
 from clone_studio.services.secret import studio_secret
-from clone_studio.services.stored_settings import unreadable
+from clone_studio.services.stored_settings import StoredSettings, unreadable
+from clone_studio.services.sweeping import request_sweep
 from clone_studio.settings import UNREADABLE, Settings
 
 
@@ -80,6 +84,11 @@ def embedder_inputs(settings: Settings) -> tuple[object, ...]:
     return settings.openai_api_key, settings.openai_base_url, settings.embedding_model
 
 
+def embedder_source(stored: StoredSettings, embedder: Embedder) -> SettingsSource:
+    """Return what makes embedders of the stored settings again, beside the one in use."""
+    return SettingsSource(stored, embedder=embedder, make=text_embedder, inputs=embedder_inputs)
+
+
 def speech_engine(settings: Settings) -> SpeechEngine:
     """Return the speech engine that `settings` choose."""
     if settings.speech == "off":
@@ -99,6 +108,12 @@ def local_speech(settings: Settings) -> LocalSpeech:
     return LocalSpeech(settings.local_models_dir, default_voice=settings.default_voice_id)
 
 
+def spare_speech(settings: Settings, local: LocalSpeech) -> SpeechEngine | None:
+    """Return who speaks where ElevenLabs cannot: nobody, if the settings ask for it alone."""
+    may = settings.speech == "auto" and settings.uses_elevenlabs and local.is_there
+    return local if may else None
+
+
 def speech_inputs(settings: Settings) -> tuple[object, ...]:
     """Return what `speech_engine` depends on."""
     if settings.speech == "off":
@@ -111,6 +126,13 @@ def speech_inputs(settings: Settings) -> tuple[object, ...]:
         settings.speech_model,
         settings.default_voice_id,
     )
+
+
+def remote_vectors(
+    database: Database, settings: Callable[[], Settings], jobs: JobQueue
+) -> RemoteVectors:
+    """Return where vectors may be kept elsewhere."""
+    return PineconeVectors(database, settings, sweep=lambda *at: request_sweep(jobs, *at))
 
 
 def placed_vectors(

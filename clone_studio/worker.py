@@ -35,7 +35,7 @@ class Worker(JobRunner):
     """
 
     def __init__(self, studio: Services, *, ingesters: int) -> None:
-        lanes = [("embed", TEND), *[("ingest",)] * ingesters, KINDS] if ingesters else []
+        lanes = [("embed", "forget", TEND), *[("ingest",)] * ingesters, KINDS] if ingesters else []
         # Only the process that queues a job is woken by it. Where several share a database, the
         # others look often: somebody waits for a document to be read.
         idle = IDLE_SECONDS if studio.database.is_sqlite else SHARED_IDLE_SECONDS
@@ -68,6 +68,7 @@ def main() -> None:
         _catch_up(studio)
     worker.stop()
     studio.embedder.close()
+    studio.knowledge.close()
     # The last news of this process still have to reach the others.
     studio.events.close()
     studio.cache.close()

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from clone_studio.api.access import CurrentUser
 from clone_studio.api.problems import PROBLEM_RESPONSES
 from clone_studio.api.settings_schema import (
+    EmbeddingState,
     ServiceTest,
     ServiceTested,
     SettingChanges,
@@ -41,3 +42,26 @@ async def test_service(body: ServiceTest, user: CurrentUser) -> ServiceTested:
     except ProviderError as error:
         return ServiceTested(works=False, detail=error.detail)
     return ServiceTested(works=True, detail=detail)
+
+
+@router.get("/embedding")
+async def get_embedding_state(user: CurrentUser) -> EmbeddingState:
+    """Return which embedding model is chosen, and how far it is built. Owner only."""
+    studio = services()
+    status = await asyncio.to_thread(studio.rebuilding.status_for, user.id)
+    cost = await asyncio.to_thread(studio.rebuilding.cost)
+    return EmbeddingState.of(studio.embedder.model, status, cost)
+
+
+@router.post("/embedding/retry")
+async def retry_embedding(user: CurrentUser) -> EmbeddingState:
+    """Go on with building an embedding model that stands still. Owner only."""
+    await asyncio.to_thread(services().rebuilding.try_again, user.id)
+    return await get_embedding_state(user)
+
+
+@router.post("/embedding/back")
+async def go_back_to_the_old_embedding(user: CurrentUser) -> EmbeddingState:
+    """Choose the old embedding model again, while another one is built. Owner only."""
+    await services().rebuilding.go_back(user.id)
+    return await get_embedding_state(user)

@@ -54,7 +54,18 @@ def openai_form(state: Any) -> rx.Component:
         "key is sent there, and the address usually ends in /v1.",
         usual="https://api.openai.com/v1",
     )
-    return rx.el.div(rx.el.h3("OpenAI, or a server like it"), form, class_name="stack loose")
+    decides = rx.cond(
+        state.key_decides,
+        _costs(
+            "While search by meaning follows the key, a key that is added or removed changes the "
+            "embedding model, too. ",
+            state.costs,
+        ),
+        rx.fragment(),
+    )
+    return rx.el.div(
+        rx.el.h3("OpenAI, or a server like it"), form, decides, class_name="stack loose"
+    )
 
 
 def elevenlabs_form(state: Any) -> rx.Component:
@@ -256,26 +267,24 @@ def models_form(state: Any) -> rx.Component:
             state,
             EMBEDDING_MODEL,
             "The server's embedding model",
-            rx.el.span("In use now: ", state.meaning_by, "."),
+            rx.el.span("Chosen: ", state.meaning_by, "."),
             auto_complete="off",
             spell_check=False,
         ),
-        rx.el.p(
-            rx.icon("triangle-alert", size=16),
-            rx.el.span(
-                "Another embedding model costs work: all ",
-                state.passages.to(int).to_string(),
-                " passages of every clone are embedded anew in the background, which takes this "
-                "machine minutes for a long book, or is billed by the server. Until then they are "
-                "found by their words. The old vectors are kept, so going back is quick.",
-            ),
-            class_name="form-note form-note--costs",
-        ),
+        rx.cond(state.costs, _costs(state.costs), rx.fragment()),
         rx.el.div(button("Save models", type="submit"), class_name="form-end"),
         on_submit=state.save_models,
         class_name="stack loose",
         custom_attrs={"noValidate": True},
         key=rx.Var.create("models-") + state.form_key.to_string(),
+    )
+
+
+def _costs(*words: Any) -> rx.Component:
+    return rx.el.p(
+        rx.icon("triangle-alert", size=16),
+        rx.el.span(*words),
+        class_name="form-note form-note--costs",
     )
 
 

@@ -7,6 +7,7 @@ from clone_studio.models.knowledge import (
     Chunk,
     ChunkVector,
     DocumentPage,
+    EmbeddingUse,
     RemoteVector,
     StoredFile,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "ChunkVector",
     "Conversation",
     "DocumentPage",
+    "EmbeddingUse",
     "IndexPosting",
     "IndexSegment",
     "Job",

@@ -1,6 +1,7 @@
 """Documents, their pages, chunks and vectors."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -118,3 +119,24 @@ class RemoteVector(SQLModel, table=True):
     chunk_id: str = Field(foreign_key="chunks.id", ondelete="CASCADE", max_length=36)
     model: str = Field(max_length=120)
     windows: int
+
+
+class EmbeddingUse(SQLModel, table=True):
+    """By which embedding model a clone's questions are searched, and which is being built.
+
+    A clone has no row until it has vectors. `building` is empty while nothing is built beside
+    `model`; `origin` and `building_origin` say what each was made with. `error` is why the
+    building stands still.
+    """
+
+    __tablename__ = "embedding_uses"
+
+    persona_id: str = Field(
+        foreign_key="personas.id", ondelete="CASCADE", primary_key=True, max_length=36
+    )
+    model: str = Field(max_length=120)
+    origin: dict[str, Any] = json_column(dict)
+    building: str = Field(default="", max_length=120)
+    building_origin: dict[str, Any] = json_column(dict)
+    started_at: datetime | None = moment(default_now=False)
+    error: str | None = Field(default=None, max_length=500)

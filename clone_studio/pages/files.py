@@ -2,7 +2,7 @@
 
 import reflex as rx
 
-from clone_studio.components import files, sources, viewer
+from clone_studio.components import files, rebuild, sources, viewer
 from clone_studio.components.buttons import button, button_link
 from clone_studio.components.surfaces import bone, empty_state, loading, page_state
 from clone_studio.components.upload import uploader
@@ -47,6 +47,7 @@ def _table() -> rx.Component:
             " each; drop them anywhere on this page.",
             class_name="muted files-lead",
         ),
+        rebuild.rebuild_note(FilesState.rebuild),
         uploader(
             FilesState.endpoint,
             FilesState.max_bytes,

@@ -15,6 +15,7 @@ from clone_studio.components.connections import (
 )
 from clone_studio.components.health import needing_attention
 from clone_studio.components.local_models import local_models
+from clone_studio.components.rebuild import rebuild_panel
 from clone_studio.components.settings import (
     Section,
     account_form,
@@ -32,6 +33,7 @@ from clone_studio.pages.layout import add_page, framed
 from clone_studio.state.connections import ConnectionsState
 from clone_studio.state.health import HealthState
 from clone_studio.state.local_models import LocalModelsState
+from clone_studio.state.rebuild import RebuildState
 from clone_studio.state.settings import SettingsState
 
 ACCOUNT = Section("account", "Account", SettingsState.email, "success")
@@ -135,7 +137,14 @@ def _owners_sections() -> list[rx.Component]:
         section(
             MODELS,
             "What writes the answers, and what finds passages by meaning.",
-            owned(ConnectionsState, models_form(ConnectionsState)),
+            owned(
+                ConnectionsState,
+                rx.el.div(
+                    rebuild_panel(RebuildState, ConnectionsState.go_back),
+                    models_form(ConnectionsState),
+                    class_name="stack loose",
+                ),
+            ),
         ),
         section(
             VECTORS,
@@ -164,5 +173,11 @@ def _owners_sections() -> list[rx.Component]:
 
 def register(app: rx.App) -> None:
     """Add the page to the app."""
-    events = [SettingsState.open, ConnectionsState.open, LocalModelsState.open, HealthState.check]
+    events = [
+        SettingsState.open,
+        ConnectionsState.open,
+        LocalModelsState.open,
+        HealthState.check,
+        RebuildState.follow,
+    ]
     add_page(app, view, "/settings", "Settings", events)

@@ -11,6 +11,7 @@ from clone_studio.errors import InvalidInput, ProviderError, ProviderTimeout
 from clone_studio.providers.embeddings.protocol import Embedder
 from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.speech.protocol import SpeechEngine
+from clone_studio.services.knowledge.rebuild import Rebuild
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.services.switching import SwitchedEmbedder, SwitchedModel, SwitchedSpeech
 from clone_studio.settings import Settings
@@ -67,7 +68,7 @@ class Connections:
         embedder: The embedder; exchanged where it is a switch.
         speech_engine: The speech engine; exchanged where it is a switch.
         makers: Make new providers.
-        reembed: Queues files for another embedder; blocking, returns how many.
+        rebuild: Has files embedded again after another embedder was chosen.
         ollama: Where a model server on this machine is looked for.
     """
 
@@ -79,7 +80,7 @@ class Connections:
         embedder: Embedder,
         speech_engine: SpeechEngine,
         makers: Makers,
-        reembed: Callable[[], int],
+        rebuild: Rebuild,
         ollama: str = OLLAMA,
     ) -> None:
         self._stored = stored
@@ -87,10 +88,11 @@ class Connections:
         self._embedder = embedder
         self._speech_engine = speech_engine
         self._makers = makers
-        self._reembed = reembed
+        self._rebuild = rebuild
         self._ollama = ollama
         self._lock = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
+        self._followed: Settings | None = None
 
     async def change(self, user_id: str, changes: Mapping[str, str | None]) -> int:
         """Store settings and let them hold at once; None or an empty value removes one.
@@ -101,21 +103,37 @@ class Connections:
         Raises:
             NotFound: The user is not the owner.
             InvalidInput: A value cannot be used; `field` is the setting's name.
+            ProviderError: Vectors are kept in an index that takes one length only, and whether
+                those of another embedder have it cannot be found out.
         """
         async with self._lock:
-            before = await asyncio.to_thread(self._stored.in_force)
+            before = await self._before()
+            tried = await asyncio.to_thread(self._stored.tried, user_id, changes)
+            if _differ(self._makers.embedder_inputs, before, tried):
+                await asyncio.to_thread(self._check_embedder, tried)
             await asyncio.to_thread(self._stored.change, user_id, changes)
             return await self._follow(before, await asyncio.to_thread(self._stored.in_force))
+
+    def _check_embedder(self, tried: Settings) -> None:
+        """Refuse an embedder whose vectors cannot be kept, before anything is changed for it."""
+        embedder = self._makers.embedder(tried)
+        try:
+            self._rebuild.require_fit(embedder)
+        finally:
+            embedder.close()
 
     async def catch_up(self) -> None:
         """Follow what another process has stored since the last look."""
         async with self._lock:
-            before = await asyncio.to_thread(self._stored.in_force)
-            if await asyncio.to_thread(self._stored.refresh):
-                await self._follow(before, await asyncio.to_thread(self._stored.in_force))
+            before = await self._before()
+            await asyncio.to_thread(self._stored.refresh)
+            now = await asyncio.to_thread(self._stored.in_force)
+            if now is not before:
+                await self._follow(before, now)
 
     async def keep_up(self) -> None:
         """Follow other processes from now on, until `close`."""
+        await self._before()
         self._following = asyncio.create_task(self._look_for_ever())
 
     async def close(self) -> None:
@@ -132,7 +150,18 @@ class Connections:
             except SQLAlchemyError:
                 logger.exception("The stored settings could not be read")
 
+    async def _before(self) -> Settings:
+        """Return the settings that the providers were made of, as far as is known here.
+
+        They may be older than those in force: a job or a question that met another embedding
+        model has read the settings, and has exchanged the embedder alone.
+        """
+        if self._followed is None:
+            self._followed = await asyncio.to_thread(self._stored.in_force)
+        return self._followed
+
     async def _follow(self, before: Settings, now: Settings) -> int:
+        self._followed = now
         makers = self._makers
         if isinstance(self._llm, SwitchedModel) and _differ(makers.model_inputs, before, now):
             await self._llm.exchange(makers.model(now))
@@ -146,7 +175,7 @@ class Connections:
             await asyncio.to_thread(embedder.exchange, makers.embedder(now))
         elif not _differ(makers.vector_inputs, before, now):
             return 0
-        waiting = await asyncio.to_thread(self._reembed)
+        waiting = await asyncio.to_thread(self._rebuild.begin)
         logger.info("Vectors are made by %s; %d files wait", self._embedder.model, waiting)
         return waiting
 

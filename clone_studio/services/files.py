@@ -23,8 +23,8 @@ from clone_studio.services.file_rows import (
     page_info,
 )
 from clone_studio.services.jobs import JobQueue
+from clone_studio.services.knowledge import uses
 from clone_studio.services.knowledge.extract.kinds import named_kind
-from clone_studio.services.knowledge.ingest import READY_STATES
 from clone_studio.services.knowledge.shelf import bump_revision, file_event, set_columns
 from clone_studio.services.personas import persona_row
 
@@ -221,9 +221,13 @@ class FileService:
             row = self._locked(session, user_id, file_id)
             self._jobs.cancel(session, row.id)
             self._index.remove_file(session, row.persona_id, row.id)
-            if row.state in READY_STATES:
+            if row.state in uses.READY_STATES:
                 bump_revision(session, row.persona_id)
             session.delete(row)
+            session.flush()
+            # It may have been the last one that another embedding model waited for.
+            use = uses.locked(session, row.persona_id)
+            uses.switch_if_complete(session, self._index, self._jobs, use)
         # Bytes go last: a process that ends here leaves bytes without a row, not the reverse.
         self._store.delete(row.storage_key)
         event = {"type": "file", "fileId": row.id, "state": "deleted", "stage": ""}

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from clone_studio.providers.llm.protocol import LanguageModel
 from clone_studio.providers.search.protocol import RemoteVectors
 from clone_studio.providers.speech.protocol import SpeechEngine
 from clone_studio.services import workload
+from clone_studio.services.knowledge.rebuild import CloneRebuild, Rebuild
 from clone_studio.services.stored_settings import StoredSettings
 from clone_studio.settings import MEBIBYTE
 
@@ -62,6 +63,7 @@ class HealthService:
         llm: Is asked whether it answers.
         embedder: Is asked whether it works.
         speech_engine: Is asked whether it speaks.
+        rebuild: Tells which clones wait for another embedding model; None for no such part.
         vectors: Where vectors may be kept elsewhere; asked where the settings name a place.
         clock: Seconds, for tests.
         deadline: Seconds that a caller waits for an outside part.
@@ -77,6 +79,7 @@ class HealthService:
         embedder: Embedder,
         speech_engine: SpeechEngine,
         vectors: RemoteVectors,
+        rebuild: Rebuild | None = None,
         clock: Callable[[], float] = time.monotonic,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
@@ -86,6 +89,9 @@ class HealthService:
         self._llm = llm
         self._embedder = embedder
         self._speech_engine = speech_engine
+        self._rebuild = rebuild
+        self._clock = clock
+        self._counted: tuple[float, tuple[Part, ...]] | None = None
         self._kept = _Asked("cache", self._ask_cache, clock, deadline)
         self._model = _Asked("language model", self._ask_model, clock, deadline)
         self._meaning = _Asked("embedding model", self._ask_embedder, clock, deadline)
@@ -103,7 +109,7 @@ class HealthService:
         # Another model may be in use since the last check.
         key = self._stored.revision
         inside, kept, model, meaning, vectors, speech = await asyncio.gather(
-            asyncio.to_thread(self._inside),
+            asyncio.to_thread(self._inside, again),
             self._kept.part(key, most),
             self._model.part(key, most),
             self._meaning.part(key, most),
@@ -125,7 +131,7 @@ class HealthService:
         self._vectors.cancel()
         self._speech.cancel()
 
-    def _inside(self) -> tuple[Part, ...]:
+    def _inside(self, again: bool) -> tuple[Part, ...]:
         """Return the parts that are asked of this machine: the database first, the disk last."""
         try:
             facts = workload.read(self._database)
@@ -136,6 +142,7 @@ class HealthService:
             Part("database", "ok", _database_words(facts)),
             _search(facts),
             _jobs(facts),
+            *self._building(again),
             *self._settings(),
             disk(self._stored.given.data_dir),
         )
@@ -147,6 +154,16 @@ class HealthService:
             return ()
         fix = "The owner enters them again in Settings, under Keys and services."
         return (Part("stored settings", "degraded", " ".join(problems.values()), fix),)
+
+    def _building(self, again: bool) -> tuple[Part, ...]:
+        """Return a part while another embedding model is built; counting it takes a moment."""
+        if self._rebuild is None:
+            return ()
+        most = 0.0 if again else AGAIN_SECONDS
+        if self._counted is None or self._clock() - self._counted[0] >= most:
+            clones = self._rebuild.progress()
+            self._counted = self._clock(), (_rebuild_part(clones),) if clones else ()
+        return self._counted[1]
 
     async def _ask_cache(self) -> Part:
         name = "cache"
@@ -187,10 +204,16 @@ class HealthService:
             return Part(name, "ok", await asyncio.to_thread(self._embedder.check))
         except StudioError as error:
             local = not self._stored.in_force().uses_openai_embeddings
+            old = await asyncio.to_thread(self._rebuild.old) if self._rebuild else None
+            effect = (
+                f"The chosen model does not work; {old.model} is still in use."
+                if old
+                else "Search by meaning is off, search by words works."
+            )
             return Part(
                 name,
                 "degraded",
-                f"Search by meaning is off, search by words works. {error.detail}",
+                f"{effect} {error.detail}",
                 "Run ./studio models install embedding, then restart the studio."
                 if local
                 else "Settings, Keys and services: “Test” tries the address and the key.",
@@ -333,6 +356,28 @@ def _search(facts: workload.Workload) -> Part:
             "their words are found already.",
         )
     return Part("search", "ok", f"{facts.chunks:,} passages are found by words and by meaning.")
+
+
+def _rebuild_part(clones: Sequence[CloneRebuild]) -> Part:
+    name = "embedding rebuild"
+    done, total = sum(one.done for one in clones), sum(one.total for one in clones)
+    words = (
+        f"Embedded by {clones[0].new}: {done:,} of {total:,} passages. Until then "
+        f"{', '.join(sorted({one.old for one in clones}))} answers."
+    )
+    error = next((one.error for one in clones if one.error), "")
+    if error:
+        fix = "Settings, Models: “Try again” goes on, “Go back” keeps the old model."
+        return Part(name, "degraded", f"It stands still. {error} {words}", fix)
+    problem = next((one.problem for one in clones if one.problem), "")
+    if problem:
+        words = (
+            f"Clones are searched by words only until it is done: {problem} Embedded by "
+            f"{clones[0].new}: {done:,} of {total:,} passages."
+        )
+        fix = "Wait for it, or make the old model usable again: Settings, Keys and services."
+        return Part(name, "degraded", words, fix)
+    return Part(name, "ok", words)
 
 
 def _jobs(facts: workload.Workload) -> Part:

@@ -253,6 +253,16 @@ class JobQueue:
         """Mark a job as done, unless it is not ours any more."""
         self._settle(job, state="done")
 
+    def complete(self, session: Session, job: RunningJob) -> None:
+        """Mark a job as done in the transaction that does the last of it.
+
+        Whoever sees that the job still runs may then rely on it to see what they wrote.
+        """
+        row = session.get_one(Job, job.id)
+        row.state, row.lease_owner, row.lease_until = "done", None, None
+        row.updated_at = utc_now()
+        session.add(row)
+
     def again(self, job: RunningJob, after: float = 0.0) -> None:
         """Put a job that is not through at the end of the queue; this was no failed attempt."""
         run_after = utc_now() + timedelta(seconds=after)

@@ -11,8 +11,8 @@ from clone_studio.models import Chunk, DocumentPage, PromptDraft, StoredFile
 from clone_studio.services import prompt_language
 from clone_studio.services.answers import prompting
 from clone_studio.services.answers.speaker import speaker_of
-from clone_studio.services.knowledge.ingest import READY_STATES
 from clone_studio.services.knowledge.passages import Passage
+from clone_studio.services.knowledge.uses import READY_STATES
 from clone_studio.services.personas import persona_row
 from clone_studio.services.prompts import MAIN, PromptService
 from clone_studio.services.templates import LAYERS

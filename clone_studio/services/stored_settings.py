@@ -118,14 +118,18 @@ class StoredSettings:
         """Return why stored values are not used, by name; empty when all are."""
         return self._read().problems
 
+    def require_owner(self, user_id: str) -> None:
+        """Raise `NotFound` unless the user is the owner."""
+        with self._database.read() as session:
+            require_owner(session, user_id)
+
     def list_for(self, user_id: str) -> tuple[SettingInfo, ...]:
         """Return every setting that can be entered here, secrets masked.
 
         Raises:
             NotFound: The user is not the owner.
         """
-        with self._database.read() as session:
-            require_owner(session, user_id)
+        self.require_owner(user_id)
         return tuple(self._info(one) for one in DEFINITIONS)
 
     def tried(self, user_id: str, typed: Mapping[str, str | None]) -> Settings:
@@ -135,8 +139,7 @@ class StoredSettings:
             NotFound: The user is not the owner.
             InvalidInput: A value cannot be used; `field` is the setting's name.
         """
-        with self._database.read() as session:
-            require_owner(session, user_id)
+        self.require_owner(user_id)
         values = {**self._read().values, **self._checked(typed)}
         return self.given.model_copy(update=_by_field(values))
 
@@ -147,8 +150,7 @@ class StoredSettings:
             NotFound: The user is not the owner.
             InvalidInput: A value cannot be used; `field` is the setting's name.
         """
-        with self._database.read() as session:
-            require_owner(session, user_id)
+        self.require_owner(user_id)
         stored = self._read()
         checked = {
             name: value

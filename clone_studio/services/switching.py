@@ -72,7 +72,14 @@ class Switch(Generic[T]):
     def exchange(self, provider: T) -> T | None:
         """Put `provider` into use; returns the old one when the caller has to close it."""
         with self._lock:
-            old, self._now = self._now, _InUse(provider)
+            old = self.retire()
+            self._now = _InUse(provider)
+            return old
+
+    def retire(self) -> T | None:
+        """Put nothing into use; returns the old one when the caller has to close it."""
+        with self._lock:
+            old, self._now = self._now, None
             if old is None:
                 return None
             old.retired = True
@@ -207,6 +214,12 @@ class SwitchedEmbedder:
     def exchange(self, embedder: Embedder) -> None:
         """Put `embedder` into use; the one before is closed when nobody holds it."""
         old = self._switch.exchange(embedder)
+        if old is not None:
+            old.close()
+
+    def retire(self) -> None:
+        """Let go of the embedder in use; it is closed when nobody holds it."""
+        old = self._switch.retire()
         if old is not None:
             old.close()
 

@@ -9,7 +9,9 @@ from clone_studio.bootstrap import services
 from clone_studio.errors import InvalidInput, NotFound, ProviderError, StudioError
 from clone_studio.services.stored_settings import SettingInfo
 from clone_studio.state.base import Reaction, StudioState
+from clone_studio.state.clone_rows import counted
 from clone_studio.state.health import HealthState
+from clone_studio.state.rebuild import RebuildState, cost_words
 from clone_studio.state.shell import ShellState
 
 KEY, ADDRESS = "OPENAI_API_KEY", "OPENAI_BASE_URL"
@@ -62,7 +64,8 @@ class ConnectionsState(StudioState):
     names: list[str] = []
     names_problem: str = ""
     meaning_by: str = ""
-    passages: int = 0
+    costs: str = ""
+    key_decides: bool = False
 
     _test_run: int = 0
 
@@ -86,7 +89,8 @@ class ConnectionsState(StudioState):
         studio = services()
         found = await asyncio.to_thread(studio.stored.list_for, self._user_id)
         self.settings = {one.name: _row(one) for one in found}
-        self.passages = await asyncio.to_thread(studio.ingester.passages)
+        self.costs = cost_words(await asyncio.to_thread(studio.rebuilding.cost))
+        self.key_decides = bool(self.costs) and self.settings[EMBEDDINGS].shown == "auto"
         quoting = studio.llm.kind == "quotes"
         self.models_words = "Quotes only" if quoting else studio.llm.default_model
         self.speech_words = SPOKEN_BY[studio.speech_engine.kind]
@@ -169,15 +173,34 @@ class ConnectionsState(StudioState):
         self.form_key += 1
         self._forget_test()
         if waiting:
-            words += f" {waiting:,} files are embedded anew in the background."
+            words += f" Embedded again in the background: {counted(waiting, 'file', 'files')}."
+        return await self._changed(words)
+
+    async def _changed(self, words: str) -> Reaction:
         self._notify(words)
         await (await self.get_state(ShellState))._refresh()
         return ConnectionsState.follow
 
     @rx.event
+    async def go_back(self) -> Reaction:
+        """Choose the old embedding model again, while another one is built."""
+        try:
+            model = await services().rebuilding.go_back(self._user_id)
+            await self._read()
+        except StudioError as error:
+            self._report(error)
+            return None
+        self.form_key += 1
+        return await self._changed(f"{model} is the embedding model again.")
+
+    @rx.event
     def follow(self) -> list[rx.event.EventSpec]:
         """Look again at what a change may have altered."""
-        return [ConnectionsState.read_names(), HealthState.check_again()]
+        return [
+            ConnectionsState.read_names(),
+            HealthState.check_again(),
+            RebuildState.follow(),
+        ]
 
     @rx.event(background=True)
     async def test(self, service: str, key: str, address: str) -> None:

@@ -2,22 +2,37 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import reflex as rx
 
 from clone_studio.bootstrap import services
 from clone_studio.errors import NotFound, StudioError
 from clone_studio.services.files import FileInfo, FilePage, FileService
+from clone_studio.services.knowledge.rebuild import CloneRebuild
 from clone_studio.services.personas import PersonaInfo
 from clone_studio.services.watchers import WATCHERS, Watch
 from clone_studio.state.base import StudioState
 from clone_studio.state.file_rows import FileRow, file_row
+from clone_studio.state.rebuild import note_words
 
 PAGE = 50
 READ_AT_ONCE = 200
 SHOWN_LIMIT = 1000
 FILTER_FROM = 8
 FILTER_STATES = ("processing", "ready", "ready_with_warnings", "failed")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What was read: a part of the files, and whether another embedding model is built.
+
+    `asked` is what the page showed when the reading began.
+    """
+
+    asked: tuple[str, str, str, int]
+    files: FilePage
+    rebuild: CloneRebuild | None = None
 
 
 class FilesState(StudioState):
@@ -36,9 +51,11 @@ class FilesState(StudioState):
     query: str = ""
     state_filter: str = ""
     filters: bool = False
+    rebuild: str = ""
     asking_id: str = ""
     asking_name: str = ""
 
+    _persona_id: str = ""
     _shown: int = PAGE
 
     @rx.event
@@ -65,6 +82,7 @@ class FilesState(StudioState):
             self.rows, self.filters, self._shown = [], False, PAGE
         self.missing = self.asking_id = ""
         self.clone, self.clone_name = persona.slug, persona.name
+        self._persona_id = persona.id
         self.endpoint = f"/api/personas/{persona.id}/files"
         self.max_bytes = services().settings.max_file_bytes
         self.limit_words = f"{services().settings.max_file_mb} MB"
@@ -78,12 +96,13 @@ class FilesState(StudioState):
         )
         await self._read()
 
-    def _query(self) -> Callable[[FileService], FilePage]:
-        """Return the reading of the rows now shown, to be run outside the tab's lock."""
-        user, clone = self._user_id, self.clone
-        query, state, shown = self.query, self.state_filter, self._shown
+    def _query(self) -> Callable[[FileService], Shelf]:
+        """Return the reading of what is now shown, to be run outside the tab's lock."""
+        user, clone, persona_id = self._user_id, self.clone, self._persona_id
+        asked = self._asked()
+        _, query, state, shown = asked
 
-        def read(files: FileService) -> FilePage:
+        def read(files: FileService) -> Shelf:
             found: list[FileInfo] = []
             has_more = True
             while has_more and len(found) < shown:
@@ -92,12 +111,21 @@ class FilesState(StudioState):
                 page = files.list_for(user, clone, query, state, limit, before)
                 found += page.files
                 has_more = page.has_more
-            return FilePage(found, has_more)
+            # The clone is the user's, or its files would not have been listed.
+            rebuild = services().rebuilding.of_clone(persona_id)
+            return Shelf(asked, FilePage(tuple(found), has_more), rebuild)
 
         return read
 
-    def _fill(self, page: FilePage) -> None:
-        """Show what was read."""
+    def _asked(self) -> tuple[str, str, str, int]:
+        return self.clone, self.query, self.state_filter, self._shown
+
+    def _fill(self, shelf: Shelf) -> None:
+        """Show what was read, unless something else is to be shown by now."""
+        if shelf.asked != self._asked():
+            return
+        page = shelf.files
+        self.rebuild = note_words(shelf.rebuild)
         self.rows = [file_row(info) for info in page.files]
         self.has_more = page.has_more
         many = len(self.rows) >= FILTER_FROM or page.has_more

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Iterator
 
 import httpx
+import numpy as np
 import pytest
 
 from clone_studio.bootstrap import Services
+from clone_studio.models import Chunk, StoredFile
 from tests.api.conftest import Person
+from tests.knowledge.tiny_model import write_model
 from tests.servers.openai_server import OpenAIServer
 
 KEY = "sk-proj-0123456789-abcdefghij-WXYZ"
@@ -87,3 +90,49 @@ async def test_health_tells_no_address_with_credentials(
     await studio.health.close()
     await studio.llm.close()
     await asyncio.to_thread(studio.embedder.close)
+
+
+async def test_another_embedding_model_is_followed_retried_and_taken_back(
+    owner: Person, stranger: Person, studio: Services, server: OpenAIServer
+) -> None:
+    ben = await asyncio.to_thread(studio.personas.create, owner.user_id, {"name": "Ben"})
+    adds_vectors(studio, ben.id)
+    await asyncio.to_thread(studio.ingester.resume)
+    told = (await owner.client.get("/api/settings/embedding")).json()
+    assert (told["model"], told["passages"]) == ("all-MiniLM-L6-v2", 1)
+    assert (told["clones"], told["backTo"]) == ([], "")
+    changes = {"OPENAI_BASE_URL": server.address, "STUDIO_EMBEDDINGS": "openai"}
+    await owner.client.put("/api/settings", json={"settings": changes})
+    told = (await owner.client.get("/api/settings/embedding")).json()
+    [clone] = told["clones"]
+    assert (clone["personaId"], clone["name"]) == (ben.id, "Ben")
+    assert (clone["old"], clone["new"]) == ("all-MiniLM-L6-v2", "text-embedding-3-small")
+    assert (clone["done"], clone["total"], clone["error"]) == (0, 1, "")
+    assert "is not on this machine" in clone["problem"]
+    again = await owner.client.post("/api/settings/embedding/retry")
+    assert again.json()["total"] == 1
+    for path in ("", "/retry", "/back"):
+        call = stranger.client.post if path else stranger.client.get
+        assert (await call(f"/api/settings/embedding{path}")).status_code == 404
+    # The local model is not on this machine, so there is no way back to it.
+    refused = await owner.client.post("/api/settings/embedding/back")
+    assert refused.status_code >= 400
+    write_model(studio.settings.local_models_dir / "all-MiniLM-L6-v2")
+    back = await owner.client.post("/api/settings/embedding/back")
+    assert (back.json()["model"], back.json()["clones"]) == ("all-MiniLM-L6-v2", [])
+    none = await owner.client.post("/api/settings/embedding/back")
+    assert none.status_code == 409
+
+
+def adds_vectors(studio: Services, persona_id: str) -> None:
+    """Add a file of one passage with a vector of the local model, as its jobs would."""
+    with studio.database.write() as session:
+        ready = {"state": "ready", "embedding": "done", "chunk_count": 1}
+        names = {"name": "a.txt", "sha256": "a", "storage_key": "a", "size": 1}
+        session.add(StoredFile(id="a", persona_id=persona_id, **names, **ready))
+        session.flush()
+        place = {"position": 0, "page": 1, "start": 0, "end": 4, "text": "lamp"}
+        session.add(Chunk(id="a-0", persona_id=persona_id, file_id="a", **place))
+        session.flush()
+        made = np.ones((1, 384), np.float32) / np.sqrt(np.float32(384))
+        studio.index.add_vectors(session, persona_id, "all-MiniLM-L6-v2", [("a-0", 0)], made)

@@ -246,3 +246,36 @@ def test_signs_have_one_bit_a_dimension() -> None:
     signs = packed_signs(np.array([[1.0, -1.0] * 40], np.float32))
     assert signs.shape == (1, 2)
     assert int(np.bitwise_count(signs).sum()) == 40
+
+
+def test_models_are_counted_and_forgotten_one_by_one(
+    database: Database, index: SearchIndex
+) -> None:
+    add(database, index, "a", ["x", "yy", "zzz"])
+    add(database, index, "b", ["x"], state="processing")
+    add(database, index, "c", ["x"], persona="emerson")
+    pairs = [("a-0", 0), ("a-0", 1), ("a-1", 0)]
+    with database.write() as session:
+        index.send_vectors("franklin", "a", "other", pairs, unit(9, 3))
+        index.add_vectors(session, "franklin", "other", pairs, unit(9, 3))
+        bump(session, "franklin")
+    index.confirm_vectors("franklin", "a", "other")
+    with database.read() as session:
+        assert index.models(session, "franklin") == {MODEL, "other"}
+        assert index.models(session, "emerson") == {MODEL}
+        assert index.embedded(session, "franklin", "other") == 2
+        assert index.embedded(session, "franklin", MODEL) == 3, "of ready files alone"
+        assert index.embedded(session, "franklin", "absent") == 0
+    assert index.vector("franklin", "other", unit(9, 3)[2], 1)[0].chunk_id == "a-1"
+    turns = 1
+    while True:
+        with database.write() as session:
+            if not index.forget_model(session, "franklin", "other", 1):
+                break
+        turns += 1
+    assert turns >= 2, "no more than was allowed at once"
+    assert index.vector("franklin", "other", unit(9, 3)[2], 1) == []
+    assert near(index, "yy")[0] == "a-1"
+    with database.read() as session:
+        assert index.models(session, "franklin") == {MODEL}
+        assert index.models(session, "emerson") == {MODEL}

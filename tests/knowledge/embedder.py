@@ -35,3 +35,6 @@ class WordVectors:
 
     def check(self) -> str:
         return "Words are counted."
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -75,7 +75,7 @@ class Shelves:
     def work(self, *kinds: str) -> int:
         """Do every job that is due, in this thread; return how many there were."""
         runner, done = JobRunner(self.jobs, []), 0
-        while job := self.jobs.claim(kinds or ("ingest", "embed")):
+        while job := self.jobs.claim(kinds or ("ingest", "embed", "forget")):
             runner.run(job)
             done += 1
         return done
@@ -94,7 +94,7 @@ class Shelves:
     @contextmanager
     def running(self) -> Iterator[JobRunner]:
         """Have threads do the work until the block ends."""
-        runner = JobRunner(self.jobs, [("ingest",), ("ingest",), ("embed",)])
+        runner = JobRunner(self.jobs, [("ingest",), ("ingest",), ("embed", "forget")])
         runner.start()
         try:
             yield runner

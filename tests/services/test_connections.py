@@ -5,12 +5,23 @@ from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
+from sqlmodel import select
 
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.db import Database
-from clone_studio.errors import InvalidInput, NotFound, ProviderError, ProviderRefused
-from clone_studio.models import User
+from clone_studio.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ProviderError,
+    ProviderRefused,
+)
+from clone_studio.models import EmbeddingUse, User
+from clone_studio.providers.search.database import DatabaseSearchIndex
+from clone_studio.providers.search.vectors import VectorIndex
+from clone_studio.services.job_runner import JobRunner
+from clone_studio.services.rebuilding import RebuildStatus
 from clone_studio.settings import Settings
 from tests.knowledge.tiny_model import write_model
 from tests.servers.elevenlabs_server import KEY as VOICE_KEY
@@ -21,6 +32,13 @@ KEY = "sk-proj-0123456789-abcdefghij-WXYZ"
 OWNER = "owner"
 DOCUMENT = b"# The post\n\nThe letters of the colony are sorted every Tuesday at the harbour."
 QUESTION = "When are the letters of the colony sorted?"
+
+
+class OfOneLength(VectorIndex):
+    """An index at a service that was made for vectors of one length."""
+
+    def only_dimension(self) -> int:
+        return 384
 
 
 @pytest.fixture
@@ -49,9 +67,9 @@ def world(settings: Settings) -> Iterator[Services]:
 
 def work(studio: Services) -> None:
     """Do every job that is due."""
-    while job := studio.jobs.claim(("ingest", "embed")):
-        studio.jobs.works[job.kind].run(job)
-        studio.jobs.finish(job)
+    runner = JobRunner(studio.jobs, [])
+    while job := studio.jobs.claim(("ingest", "embed", "forget")):
+        runner.run(job)
 
 
 async def ask(studio: Services) -> str:
@@ -117,26 +135,139 @@ async def test_an_answer_that_runs_goes_on_and_the_next_is_by_the_other(
     await world.chat.close()
 
 
-async def test_another_embedding_model_embeds_anew_and_going_back_is_free(
+def ranks(studio: Services, persona_id: str) -> "int | None":
+    """Return how the only passage stands by meaning."""
+    return studio.knowledge.retrieve(persona_id, QUESTION)[0].ranks["vector"]
+
+
+async def test_another_embedding_model_is_built_while_the_old_one_answers(
     world: Services, server: OpenAIServer
 ) -> None:
     file = world.files.list_for(OWNER, "ben", "", "", 10).files[0]
     local = world.embedder.model
-    assert file.embedding == "done"
     changes = {"OPENAI_BASE_URL": server.address, "STUDIO_EMBEDDINGS": "openai"}
-    waiting = await world.connections.change(OWNER, changes)
-    assert (waiting, world.ingester.passages()) == (1, 1)
-    await asyncio.to_thread(work, world)
-    assert world.embedder.model == "text-embedding-3-small"
-    found = await asyncio.to_thread(world.knowledge.retrieve, file.persona_id, QUESTION)
-    assert found[0].ranks["vector"] == 1
-    asked = sum(one.path == "/v1/embeddings" for one in server.requests)
-    assert asked >= 2
-    assert await world.connections.change(OWNER, dict.fromkeys(changes)) == 0
+    assert await world.connections.change(OWNER, changes) == 1
+    assert world.rebuilding.cost().passages == 1
+    assert await asyncio.to_thread(ranks, world, file.persona_id) == 1
+    assert server.requests == [], "asked of the old model"
+    status = world.rebuilding.status_for(OWNER)
+    assert (status.done, status.total, status.back_to) == (0, 1, local)
+    # Going back before the switch costs nothing: the old vectors are complete.
+    assert await world.rebuilding.go_back(OWNER) == local
     assert world.embedder.model == local
-    found = await asyncio.to_thread(world.knowledge.retrieve, file.persona_id, QUESTION)
-    assert found[0].ranks["vector"] == 1
-    assert sum(one.path == "/v1/embeddings" for one in server.requests) == asked
+    assert world.rebuilding.status_for(OWNER).clones == ()
+    await asyncio.to_thread(work, world)
+    assert server.requests == []
+    assert await world.connections.change(OWNER, {"STUDIO_EMBEDDINGS": "openai"}) == 1
+    await asyncio.to_thread(work, world)
+    assert await asyncio.to_thread(ranks, world, file.persona_id) == 1
+    assert world.rebuilding.status_for(OWNER) == RebuildStatus()
+    given = [one.body["input"] for one in server.requests if one.path == "/v1/embeddings"]
+    assert given == [given[0], [QUESTION]], "the passage and the question, once each"
+
+
+async def test_every_process_sees_the_switch_and_none_works_with_a_stale_choice(
+    world: Services, server: OpenAIServer, settings: Settings
+) -> None:
+    file = world.files.list_for(OWNER, "ben", "", "", 10).files[0]
+    other = bootstrap.build(settings, database=Database(settings.database_url))
+    assert await asyncio.to_thread(ranks, other, file.persona_id) == 1
+    local = other.embedder.model
+    changes = {"OPENAI_BASE_URL": server.address, "STUDIO_EMBEDDINGS": "openai"}
+    await world.connections.change(OWNER, changes)
+    assert other.embedder.model == local, "it has not heard of the change"
+    assert await asyncio.to_thread(ranks, other, file.persona_id) == 1
+    await asyncio.to_thread(work, other)
+    assert other.embedder.model == "text-embedding-3-small"
+    third = bootstrap.build(settings, database=Database(settings.database_url))
+    for studio in (world, other, third):
+        assert await asyncio.to_thread(ranks, studio, file.persona_id) == 1
+    assert world.rebuilding.status_for(OWNER).clones == ()
+    for studio in (other, third):
+        studio.knowledge.close()
+        studio.embedder.close()
+        studio.database.dispose()
+
+
+async def test_a_process_that_missed_a_switch_follows_it_at_the_first_question(
+    world: Services, server: OpenAIServer, settings: Settings
+) -> None:
+    file = world.files.list_for(OWNER, "ben", "", "", 10).files[0]
+    other = bootstrap.build(settings, database=Database(settings.database_url))
+    await other.connections.keep_up()
+    assert await asyncio.to_thread(ranks, other, file.persona_id) == 1
+    changes = {"OPENAI_BASE_URL": server.address, "STUDIO_EMBEDDINGS": "openai"}
+    await world.connections.change(OWNER, changes)
+    await asyncio.to_thread(work, world)
+    assert await asyncio.to_thread(ranks, other, file.persona_id) == 1
+    assert other.embedder.model == "text-embedding-3-small"
+    await other.connections.catch_up()
+    assert other.llm.kind == "openai", "the question did not keep the rest of the change from it"
+    await other.connections.close()
+    await other.llm.close()
+    other.knowledge.close()
+    other.embedder.close()
+    other.database.dispose()
+
+
+async def test_an_old_key_goes_to_its_own_server_and_nowhere_else(
+    world: Services, server: OpenAIServer
+) -> None:
+    file = world.files.list_for(OWNER, "ben", "", "", 10).files[0]
+    with OpenAIServer().running() as second:
+        first = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.address}
+        await world.connections.change(OWNER, first)
+        await asyncio.to_thread(work, world)
+        # The same key at another address: the old server knows it already.
+        moved = {"OPENAI_BASE_URL": second.address, "STUDIO_EMBEDDING_MODEL": "another"}
+        assert await world.connections.change(OWNER, moved) == 1
+        server.requests.clear()
+        assert await asyncio.to_thread(ranks, world, file.persona_id) == 1
+        assert [one.headers["authorization"] for one in server.requests] == [f"Bearer {KEY}"]
+        assert second.requests == []
+        with pytest.raises(Conflict, match="was at"):
+            await world.rebuilding.go_back(OWNER)
+        # Another key belongs to the new address alone.
+        await world.connections.change(OWNER, {"OPENAI_API_KEY": "sk-of-the-second-server"})
+        server.requests.clear()
+        assert await asyncio.to_thread(ranks, world, file.persona_id) is None
+        assert server.requests == []
+        problem = world.rebuilding.status_for(OWNER).problem
+        assert "needs the key that was used before" in problem
+        part = next(
+            one for one in (await world.health.report()).parts if one.name == "embedding rebuild"
+        )
+        assert part.status == "degraded"
+        assert "by words only" in part.detail
+        with world.database.read() as session:
+            use = session.exec(select(EmbeddingUse)).one()
+        assert KEY not in str(use.model_dump())
+        await asyncio.to_thread(work, world)
+        assert await asyncio.to_thread(ranks, world, file.persona_id) == 1
+    await world.health.close()
+    await world.llm.close()
+
+
+async def test_an_index_of_one_length_refuses_another_before_anything_is_changed(
+    settings: Settings, server: OpenAIServer
+) -> None:
+    write_model(settings.local_models_dir / "all-MiniLM-L6-v2")
+    database = Database(settings.database_url)
+    index = DatabaseSearchIndex(database, OfOneLength(database))
+    studio = bootstrap.build(settings, database=database, index=index)
+    with database.write() as session:
+        session.add(User(id=OWNER, email="ada@example.org", is_owner=True))
+    changes = {"OPENAI_BASE_URL": server.address, "STUDIO_EMBEDDINGS": "openai"}
+    with pytest.raises(InvalidInput, match="takes 384"):
+        await studio.connections.change(OWNER, changes)
+    assert studio.embedder.model == "all-MiniLM-L6-v2"
+    assert not studio.stored.in_force().uses_openai_embeddings
+    server.behaviour = Behaviour(mode="401")
+    with pytest.raises(ProviderRefused):
+        await studio.connections.change(OWNER, changes)
+    assert not studio.stored.in_force().uses_openai_embeddings
+    studio.embedder.close()
+    database.dispose()
 
 
 async def test_what_does_not_concern_a_provider_leaves_it_alone(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sqlmodel import func, select
 from clone_studio.db import Database
 from clone_studio.models import Chunk, ChunkVector, DocumentPage
 from clone_studio.services.knowledge import chunk
+from tests.knowledge.embedders import Choice, Named, switched
 from tests.knowledge.shelves import ADA, add_people, open_shelves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +34,38 @@ shelves.embedder.embed_passages = slow
 JobRunner(shelves.jobs, [("ingest",), ("embed",)]).start()
 time.sleep(120)
 """
+# A process in which another embedding model is chosen, as slow.
+REBUILDER = """
+import sys, time
+from pathlib import Path
+from clone_studio.db import Database
+from clone_studio.services.job_runner import JobRunner
+from tests.knowledge.embedders import Choice, Named, switched
+from tests.knowledge.shelves import open_shelves
+choice = Choice(Named("new", lambda _: time.sleep(0.1)), Named("old"))
+shelves = switched(open_shelves(Database(sys.argv[1]), Path(sys.argv[2])), choice)
+shelves.ingester.resume()
+JobRunner(shelves.jobs, [("ingest",), ("embed",)]).start()
+time.sleep(120)
+"""
 TEXT = "\n\n".join(
     f"Paragraph {number} tells of lamp {number} and of the keeper who winds it at dusk. " * 6
     for number in range(900)
 )
+
+
+def killed(script: str, database: Database, folder: Path, moment: Callable[[], bool]) -> None:
+    """Run a process and kill it at that moment."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, database.url, str(folder)], cwd=ROOT, env=environment
+    )
+    ends = time.monotonic() + 60
+    while not moment():
+        assert time.monotonic() < ends
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
 
 
 def rows(database: Database, table: type) -> int:
@@ -50,17 +80,8 @@ def test_a_killed_process_loses_and_doubles_nothing(
     add_people(database)
     shelves = open_shelves(database, tmp_path)
     info = shelves.upload("lamps.txt", TEXT.encode())
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, database.url, str(tmp_path)], cwd=ROOT, env=environment
-    )
     watched = DocumentPage if stage == "reading" else ChunkVector
-    ends = time.monotonic() + 60
-    while rows(database, watched) == 0:
-        assert time.monotonic() < ends
-        assert process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed(WORKER, database, tmp_path, lambda: rows(database, watched) > 0)
 
     assert shelves.jobs.release_dead() >= 1
     embedded_before = rows(database, ChunkVector)
@@ -78,3 +99,29 @@ def test_a_killed_process_loses_and_doubles_nothing(
     found = shelves.retriever.retrieve("franklin", "Which paragraph tells of lamp 777?")
     assert "lamp 777" in found[0].text
     assert passages[0].text in TEXT
+
+
+def test_a_process_killed_while_another_model_is_built_loses_and_doubles_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    add_people(database)
+    choice = Choice(Named("old"), Named("new"))
+    room = switched(open_shelves(database, tmp_path), choice)
+    room.add("lamps.txt", TEXT.encode())
+    windows = rows(database, ChunkVector)
+    killed(REBUILDER, database, tmp_path, lambda: rows(database, ChunkVector) > windows)
+    assert room.retriever.retrieve("franklin", "lamp 777")[0].ranks["vector"] is not None
+    choice.choose("new")
+    assert room.jobs.release_dead() >= 1
+    room.ingester.resume()
+    made = rows(database, ChunkVector) - windows
+    assert 0 < made < windows
+    room.work()
+    assert room.ingester.rebuild.progress() == ()
+    assert rows(database, ChunkVector) == 2 * windows
+    assert len(choice.named["new"].seen) == windows - made
+    assert room.retriever.retrieve("franklin", "lamp 777")[0].ranks["vector"] is not None
+    with database.write() as session:
+        room.jobs.hurry(session, "forget")
+    assert room.work() == 1
+    assert rows(database, ChunkVector) == windows

@@ -89,7 +89,7 @@ def test_a_question_is_embedded_once_for_all_processes(
     other = Counted()
     other.model = "another"
     third = Retriever(shelves.database, index=shelves.index, embedder=other, cache=process())
-    third.retrieve("franklin", "Where do things have their places?")
+    third.retrieve("emerson", "Where do things have their places?")
     assert len(other.questions) == 1
 
 

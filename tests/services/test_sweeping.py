@@ -15,7 +15,8 @@ from sqlmodel import select
 from clone_studio import bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.db import Database
-from clone_studio.models import Job, User
+from clone_studio.models import Chunk, Job, User
+from clone_studio.providers.search.vectors import VectorIndex
 from clone_studio.services.job_runner import JobRunner
 from clone_studio.services.jobs import MOST_ATTEMPTS
 from clone_studio.services.sweeping import LAST_SWEEP, SWEEP
@@ -226,3 +227,38 @@ def test_a_killed_process_leaves_its_deletion_to_the_next(
     assert studio.jobs.release_dead() == 1
     until_clean(studio)
     assert server.ids(persona(studio)) == set()
+
+
+def test_vectors_of_a_model_that_is_used_no_more_are_deleted_there(
+    studio: Services, server: PineconeServer
+) -> None:
+    file_id = upload(studio)
+    old = server.ids(persona(studio))
+    studio.embedder.model = "another"  # type: ignore[misc]
+    assert studio.ingester.resume() == 1
+    work(studio, "embed")
+    assert studio.ingester.rebuild.progress() == ()
+    assert old < server.ids(persona(studio)), "questions that began before still find them"
+    assert hurried(studio, "forget") == 1
+    until_clean(studio)
+    assert not old & server.ids(persona(studio))
+    with studio.database.read() as session:
+        assert studio.index.models(session, persona(studio)) == {"another"}
+        assert studio.index.lacking_vectors(session, "another", file_id, -1, 9) == []
+
+
+def test_passages_in_both_places_are_counted_once(studio: Services, server: PineconeServer) -> None:
+    upload(studio)
+    upload(studio, b"# Bread\n\nThe baker bakes bread in the oven.", "bread.md")
+    owner, rows = persona(studio), VectorIndex(studio.database)
+    with studio.database.write() as session:
+        first = session.exec(select(Chunk).order_by(Chunk.id)).first()
+        vectors = studio.embedder.embed_passages([first.text])
+        rows.add(session, owner, "words", [(first.id, 0)], vectors)
+    with studio.database.write() as session:
+        assert studio.index.embedded(session, owner, "words") == 2
+        assert studio.index.only_dimension() == DIMENSION
+        while studio.index.forget_model(session, owner, "words", 1):
+            pass
+        assert studio.index.embedded(session, owner, "words") == 0
+        assert studio.index.models(session, owner) == set()

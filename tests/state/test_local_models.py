@@ -56,7 +56,7 @@ async def world(
             embedder=studio.embedder,
             speech_engine=studio.speech_engine,
             makers=MAKERS,
-            reembed=studio.ingester.resume,
+            rebuild=studio.ingester.rebuild,
             ollama=ollama.address,
         ),
     )

@@ -69,6 +69,22 @@ class DatabaseSearchIndex:
         """Return the ids of the files of which some chunk has no vectors."""
         return self._vectors.files_lacking(session, model)
 
+    def only_dimension(self) -> int | None:
+        """Return the only length of vectors that can be kept, None where any will do."""
+        return self._vectors.only_dimension()
+
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors."""
+        return self._vectors.models(session, persona_id)
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors of `model`."""
+        return self._vectors.embedded(session, persona_id, model)
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
+        return self._vectors.forget_model(session, persona_id, model, limit)
+
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
         """Forget every chunk of a file, terms and vectors."""
         self._vectors.remove_file(session, persona_id, file_id)

@@ -24,7 +24,13 @@ from clone_studio.providers.search.pgvector_indexes import (
     wants_index,
 )
 from clone_studio.providers.search.protocol import Hit
-from clone_studio.providers.search.vector_rows import files_lacking, lacking
+from clone_studio.providers.search.vector_rows import (
+    embedded,
+    files_lacking,
+    forget_model,
+    lacking,
+    models,
+)
 from clone_studio.vector_column import vector_text
 
 CANDIDATES = 200
@@ -119,6 +125,22 @@ class PgvectorStore:
     def files_lacking(self, session: Session, model: str) -> set[str]:
         """Return the ids of the files of which some chunk has no vectors."""
         return files_lacking(session, ChunkVector, model)
+
+    def only_dimension(self) -> int | None:
+        """Return None: rows keep vectors of any length."""
+        return None
+
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors."""
+        return models(session, ChunkVector, persona_id)
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors of `model`."""
+        return embedded(session, ChunkVector, persona_id, model)
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
+        return forget_model(session, ChunkVector, persona_id, model, limit)
 
     def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
         """Return the best `limit` chunks by the cosine of their best window, best first."""

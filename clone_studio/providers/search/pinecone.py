@@ -33,6 +33,7 @@ from clone_studio.providers.search.pinecone_service import (
     Place,
 )
 from clone_studio.providers.search.protocol import Hit
+from clone_studio.providers.search.vector_rows import forget_model
 from clone_studio.settings import Settings
 
 # Windows asked for at first: several of a chunk, and some that rows turn out not to serve.
@@ -202,7 +203,7 @@ class PineconeVectors(PineconeNotes):
             if not is_there:
                 service.drop(persona_id)
                 return False
-            waiting += self._unknown(ids)
+            waiting += self._unknown(persona_id, ids)
             clean = clean and not waiting
             if len(waiting) >= DELETED - len(ids):
                 service.delete(persona_id, waiting)
@@ -242,6 +243,17 @@ class PineconeVectors(PineconeNotes):
     def dimension(self) -> int:
         """Return how many numbers the vectors of the index have."""
         return self._place().describe().dimension
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Drop notes of a model, of at most `limit` chunks; the vectors go by a job."""
+        remain = forget_model(session, RemoteVector, persona_id, self._noted(model), limit)
+        if not remain:
+            self.request_sweep(session, persona_id)
+        return remain
+
+    def only_dimension(self) -> int | None:
+        """Return how many numbers the vectors of the index have: it takes no others."""
+        return self.dimension()
 
     def close(self) -> None:
         """Let go of every connection; the next call makes new ones."""

@@ -7,12 +7,12 @@ from sqlalchemy import bindparam, delete, insert, text
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.models import Chunk, ChunkVector, RemoteVector
+from clone_studio.models import Chunk, ChunkVector, EmbeddingUse, RemoteVector
 from clone_studio.models.base import new_id
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.pinecone_records import parsed_id, tag
 from clone_studio.providers.search.protocol import Hit
-from clone_studio.providers.search.vector_rows import files_lacking, lacking
+from clone_studio.providers.search.vector_rows import embedded, files_lacking, lacking
 from clone_studio.settings import Settings
 
 ROWS_AT_ONCE = 1000
@@ -104,6 +104,14 @@ class PineconeNotes:
         models = [name.partition("/")[2] for name in session.exec(query).all()]
         return sorted({one for one in models if self.noted_chunks(session, persona_id, one, "", 1)})
 
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors."""
+        return set(self.noted_models(session, persona_id))
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors of `model`."""
+        return embedded(session, RemoteVector, persona_id, self._noted(model))
+
     def noted_chunks(
         self, session: Session, persona_id: str, model: str, after: str, limit: int
     ) -> list[str]:
@@ -150,23 +158,30 @@ class PineconeNotes:
         ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
         return [Hit(chunk_id, score) for chunk_id, score in ordered]
 
-    def _unknown(self, ids: Sequence[str]) -> list[str]:
-        """Return those ids whose chunk is gone, or whose vectors were moved into rows."""
+    def _unknown(self, persona_id: str, ids: Sequence[str]) -> list[str]:
+        """Return those ids whose chunk is gone, or whose vectors were moved or forgotten."""
         parsed = {key: parsed_id(key) for key in ids}
         chunks = {it[0] for it in parsed.values() if it is not None}
         with self._database.read() as session:
             there = set(session.exec(select(Chunk.id).where(col(Chunk.id).in_(chunks))))
             in_rows = _pairs(session, ChunkVector, chunks)
             noted = _pairs(session, RemoteVector, chunks)
+            use = session.get(EmbeddingUse, persona_id)
         moved = {
             (chunk_id, tag(model))
             for chunk_id, model in in_rows
             if (chunk_id, self._noted(model)) not in noted
         }
+        # What is being sent and has no note yet is of one of these models.
+        used = {tag(use.model), tag(use.building)} if use else set()
+        kept = {(chunk_id, tag(name.partition("/")[2])) for chunk_id, name in noted}
         return [
             key
             for key, it in parsed.items()
-            if it is None or it[0] not in there or (it[0], it[2]) in moved
+            if it is None
+            or it[0] not in there
+            or (it[0], it[2]) in moved
+            or (used and it[2] not in used and (it[0], it[2]) not in kept)
         ]
 
     def _noted(self, model: str) -> str:

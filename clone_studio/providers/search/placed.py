@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.models import Chunk
+from clone_studio.models import Chunk, StoredFile
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.protocol import Hit, RemoteVectors, VectorStore
 
@@ -156,6 +156,44 @@ class PlacedVectors:
             return files
         files &= self._remote.files_lacking(session, model)
         return {one for one in files if self.lacking(session, model, one, -1, 1)}
+
+    def only_dimension(self) -> int | None:
+        """Return the only length that new vectors may have, None where any will do.
+
+        Raises:
+            ProviderError: They go elsewhere, and the service does not say.
+        """
+        return self._remote.only_dimension() if self._goes_elsewhere() else None
+
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors in either place."""
+        models = self._rows.models(session, persona_id)
+        return models | self._remote.models(session, persona_id) if self._remote.is_set else models
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors in some place."""
+        in_rows = self._rows.embedded(session, persona_id, model)
+        there = self._remote.embedded(session, persona_id, model) if self._remote.is_set else 0
+        if not in_rows or not there:
+            return in_rows + there
+        # While a clone is moved a chunk may be in both: what is in neither counts it once.
+        ready = select(Chunk.file_id).join(StoredFile, col(StoredFile.id) == col(Chunk.file_id))
+        ready = ready.where(
+            StoredFile.persona_id == persona_id,
+            col(StoredFile.state).in_(("ready", "ready_with_warnings")),
+        )
+        files = session.exec(ready).all()
+        lacking = sum(len(self.lacking(session, model, one, -1, len(files))) for one in set(files))
+        return len(files) - lacking
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Forget vectors of `model` in both places, one after the other."""
+        if self._rows.forget_model(session, persona_id, model, limit):
+            return True
+        if not self._remote.is_set or model not in self._remote.models(session, persona_id):
+            return False
+        self._remote.forget_model(session, persona_id, model, limit)
+        return model in self._remote.models(session, persona_id)
 
 
 def _key(persona_id: str, model: str, windows: Sequence[tuple[str, int]]) -> _Sent:

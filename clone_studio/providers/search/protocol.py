@@ -107,6 +107,26 @@ class VectorStore(Protocol):
         """
         ...
 
+    def only_dimension(self) -> int | None:
+        """Return the only length of vectors that can be kept here, None where any will do.
+
+        Raises:
+            ProviderError: The service that keeps the vectors does not say.
+        """
+        ...
+
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors."""
+        ...
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors of `model`."""
+        ...
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
+        ...
+
 
 class RemoteVectors(VectorStore, Protocol):
     """A store of vectors at a service elsewhere, of which notes are kept in rows."""
@@ -244,6 +264,26 @@ class SearchIndex(Protocol):
 
     def files_lacking_vectors(self, session: Session, model: str) -> set[str]:
         """Return the ids of the files of which some chunk has no vectors."""
+        ...
+
+    def only_dimension(self) -> int | None:
+        """Return the only length of vectors that can be kept here, None where any will do.
+
+        Raises:
+            ProviderError: The service that keeps the vectors does not say.
+        """
+        ...
+
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors."""
+        ...
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors of `model`."""
+        ...
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
         ...
 
     def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:

@@ -1,11 +1,11 @@
-"""Which chunks have no vectors yet, by the rows that note them."""
+"""Which chunks have vectors and of which model, by the rows that note them."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select
 
-from clone_studio.models import Chunk, ChunkVector, RemoteVector
+from clone_studio.models import Chunk, ChunkVector, RemoteVector, StoredFile
 
 Noted = type[ChunkVector] | type[RemoteVector]
 
@@ -35,6 +35,39 @@ def lacking(
 def files_lacking(session: Session, noted: Noted, model: str) -> set[str]:
     """Return the ids of the files of which `noted` does not name some chunk."""
     return set(session.exec(select(Chunk.file_id).where(~_has_vectors(noted, model)).distinct()))
+
+
+def models(session: Session, noted: Noted, persona_id: str) -> set[str]:
+    """Return the names of the models of which `noted` has rows of a persona."""
+    query = select(noted.model).where(noted.persona_id == persona_id).distinct()
+    return set(session.exec(query))
+
+
+def embedded(session: Session, noted: Noted, persona_id: str, model: str) -> int:
+    """Return how many chunks of a persona's ready files `noted` names."""
+    query = (
+        select(func.count())
+        .select_from(Chunk)
+        .join(StoredFile, col(StoredFile.id) == col(Chunk.file_id))
+        .where(
+            StoredFile.persona_id == persona_id,
+            col(StoredFile.state).in_(("ready", "ready_with_warnings")),
+            _has_vectors(noted, model),
+        )
+    )
+    return session.exec(query).one()
+
+
+def forget_model(session: Session, noted: Noted, persona_id: str, model: str, limit: int) -> bool:
+    """Delete the rows of at most `limit` chunks of a persona; True when some remain."""
+    of_model: Any = (noted.persona_id == persona_id, noted.model == model)
+    some = select(noted.chunk_id).where(*of_model).limit(limit)
+    session.execute(
+        delete(noted)
+        .where(*of_model, col(noted.chunk_id).in_(some))
+        .execution_options(synchronize_session=False)
+    )
+    return session.exec(select(noted.id).where(*of_model).limit(1)).first() is not None
 
 
 def _has_vectors(noted: Any, model: str) -> ColumnElement[bool]:

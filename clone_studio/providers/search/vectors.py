@@ -22,7 +22,13 @@ from clone_studio.db import Database
 from clone_studio.models import Chunk, ChunkVector
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.protocol import Hit
-from clone_studio.providers.search.vector_rows import files_lacking, lacking
+from clone_studio.providers.search.vector_rows import (
+    embedded,
+    files_lacking,
+    forget_model,
+    lacking,
+    models,
+)
 
 CANDIDATES = 200
 # Signs kept in memory, all personas together; the ones used longest ago go first.
@@ -149,6 +155,26 @@ class VectorIndex:
 
     def tend(self) -> None:
         """Do nothing."""
+
+    def only_dimension(self) -> int | None:
+        """Return None: rows keep vectors of any length."""
+        return None
+
+    def models(self, session: Session, persona_id: str) -> set[str]:
+        """Return the names of the models of which a persona has vectors."""
+        return models(session, ChunkVector, persona_id)
+
+    def embedded(self, session: Session, persona_id: str, model: str) -> int:
+        """Return how many chunks of a persona's ready files have vectors of `model`."""
+        return embedded(session, ChunkVector, persona_id, model)
+
+    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
+        """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
+        remain = forget_model(session, ChunkVector, persona_id, model, limit)
+        if not remain:
+            with self._lock:
+                self._known.pop((persona_id, model), None)
+        return remain
 
     def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
         """Return the best `limit` chunks by the cosine of their best window, best first."""

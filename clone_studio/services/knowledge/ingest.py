@@ -9,12 +9,17 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from clone_studio.db import Database
-from clone_studio.errors import DocumentError, ProviderDown, ProviderError, StudioError
-from clone_studio.models import Chunk, StoredFile
+from clone_studio.errors import (
+    DocumentError,
+    ProviderDown,
+    ProviderError,
+    ProviderRefused,
+    StudioError,
+)
+from clone_studio.models import Chunk, EmbeddingUse, StoredFile
 from clone_studio.providers.embeddings.protocol import Embedder, Vectors
 from clone_studio.providers.files.protocol import FileStore
 from clone_studio.providers.search.protocol import SearchIndex
@@ -30,14 +35,15 @@ from clone_studio.services.jobs import (
     RunningJob,
     Work,
 )
-from clone_studio.services.knowledge import chunk
+from clone_studio.services.knowledge import chunk, uses
+from clone_studio.services.knowledge.embedders import EmbedderSource, NoSource
 from clone_studio.services.knowledge.parsing import End, Part, parse
+from clone_studio.services.knowledge.rebuild import Rebuild
 from clone_studio.services.knowledge.shelf import Shelf, bump_revision, set_columns
 from clone_studio.services.switching import held_embedder
 
 logger = logging.getLogger(__name__)
 
-READY_STATES = ("ready", "ready_with_warnings")
 FIRST_BATCH = 16
 LARGEST_BATCH = 512
 # A batch should take about this long: short enough that a killed process loses little, long
@@ -60,6 +66,7 @@ class Ingester:
         jobs: Where the work comes from; `register` makes it known there.
         events: Hears of each change.
         seconds: How long reading one document may take.
+        source: What embedders are made of; None where the embedder is never another.
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class Ingester:
         jobs: JobQueue,
         events: EventBus,
         seconds: int,
+        source: EmbedderSource | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -79,13 +87,18 @@ class Ingester:
         self._embedder = embedder
         self._jobs = jobs
         self._seconds = seconds
+        self._source = source or NoSource()
         self._shelf = Shelf(database, index, jobs, events)
+        self.rebuild = Rebuild(
+            database, index=index, jobs=jobs, embedder=embedder, source=self._source
+        )
 
     def register(self) -> None:
-        """Have the queue's jobs of these kinds done here."""
+        """Have the queue's jobs about knowledge done here."""
         self._jobs.register("ingest", Work(self.ingest, self.give_up_reading))
         self._jobs.register("embed", Work(self.embed, self.give_up_embedding))
         self._jobs.register(TEND, Work(self.tend, self.give_up_tending))
+        self.rebuild.register()
 
     def ingest(self, job: RunningJob) -> None:
         """Read a document until search by words serves it.
@@ -152,18 +165,36 @@ class Ingester:
         """Make the vectors that a ready file lacks, batch by batch.
 
         Raises:
-            JobAgain: The file had its turn and is not through.
+            JobAgain: The file had its turn and is not through, or another embedder was chosen.
             ProviderError: The embedder failed; what is done stays done.
         """
+        self._agree(job)
         with held_embedder(self._embedder) as embedder:
-            self._embed_all(job, embedder)
-            if self._is_exchanged(embedder):
-                # Nobody queues a file that is being embedded: what it lacks now is seen here.
-                self.resume()
+            try:
+                self._embed_all(job, embedder)
+            except ProviderError as error:
+                if self._is_exchanged(embedder):
+                    raise JobAgain("The embedder that failed is not used any more.") from error
+                raise
+
+    def _agree(self, job: RunningJob) -> None:
+        """Make sure that this process and the clone's row want vectors of the same model.
+
+        Another process may have chosen the embedder, or one that chose it was killed before it
+        could write that down.
+        """
+        with self._database.read() as session:
+            file = session.get(StoredFile, job.subject_id)
+            use = session.get(EmbeddingUse, file.persona_id) if file else None
+        if use is not None and uses.wanted_by(use, self._embedder.model):
+            return
+        self._source.follow()
+        if not uses.wanted_by(use, self._embedder.model):
+            self.rebuild.begin()
 
     def _embed_all(self, job: RunningJob, embedder: Embedder) -> None:
         size, after, turn_ends = FIRST_BATCH, -1, time.monotonic() + TURN_SECONDS
-        self._shelf.change(job, embedding="running", embedding_error=None)
+        self._begin_embedding(job)
         while chunks := self._without_vectors(embedder.model, job.subject_id, after, size):
             if job.stopped.is_set():
                 raise JobLost("The worker stops.")
@@ -175,8 +206,35 @@ class Ingester:
             if time.monotonic() - began < BATCH_SECONDS / 2:
                 size = min(LARGEST_BATCH, size * 2)
         self._confirm(job, embedder.model)
+        self._end_embedding(job, embedder)
+
+    def _begin_embedding(self, job: RunningJob) -> None:
+        with self._shelf.writing(job) as (_, file):
+            # A file that is found by meaning stays so: what is made now is for another model.
+            if file.embedding != "done":
+                set_columns(file, {"embedding": "running", "embedding_error": None})
+        self._shelf.publish(file)
+
+    def _end_embedding(self, job: RunningJob, embedder: Embedder) -> None:
+        """Settle file and job in one transaction, and change over if this was the last file.
+
+        Whoever chooses another embedder sees either that the job still runs, and it sees the
+        choice here, or that it is done and the file has to be queued.
+        """
         with self._shelf.writing(job) as (session, file):
-            set_columns(file, {"embedding": "done", "stage": ""})
+            use = uses.locked(session, file.persona_id)
+            if self._is_exchanged(embedder) or not uses.wanted_by(use, embedder.model):
+                raise JobAgain("Another embedder was chosen.")
+            if uses.serves(use, embedder.model):
+                set_columns(file, {"embedding": "done", "stage": ""})
+            elif file.embedding != "done":
+                set_columns(file, {"embedding": "pending", "stage": ""})
+            self._jobs.complete(session, job)
+            session.add(file)
+            session.flush()
+            if uses.switch_if_complete(session, self._index, self._jobs, use):
+                logger.info("A clone is searched by %s from now on", embedder.model)
+                session.refresh(file)
             if self._index.wants_tending(session, file.persona_id, embedder.model):
                 self._jobs.enqueue(session, TEND, ALL, {})
         self._shelf.publish(file)
@@ -207,15 +265,22 @@ class Ingester:
                 texts.append(f"{row.heading}\n{text}" if row.heading else text)
         vectors = embedder.embed_passages(texts)
         if vectors.shape != (len(texts), embedder.dimension) or not np.isfinite(vectors).all():
-            raise ProviderError(
+            raise ProviderRefused(
                 "The embedding service answered with vectors of another size than asked for. "
                 "Check the embedding model in the settings."
             )
         model = embedder.model
         self._send(job, model, windows, vectors)
         with self._shelf.writing(job) as (session, file):
+            use = uses.locked(session, file.persona_id)
+            if use is None and not self._is_exchanged(embedder):
+                uses.first(session, file.persona_id, model, self._source.origin().row())
             self._index.add_vectors(session, file.persona_id, model, windows, vectors)
-            bump_revision(session, file.persona_id)
+            is_shadow = not uses.serves(use, model)
+            if not is_shadow:
+                bump_revision(session, file.persona_id)
+        if is_shadow:
+            self._shelf.publish(file)
 
     def _send(
         self, job: RunningJob, model: str, windows: Sequence[tuple[str, int]], vectors: Vectors
@@ -248,36 +313,26 @@ class Ingester:
         Needed after another model was chosen, or one that was missing arrived. Files that wait
         after a failure are tried at once. Returns how many files were queued.
         """
-        with self._database.write() as session:
-            lacking = self._index.files_lacking_vectors(session, self._embedder.model)
-            settled = session.exec(
-                select(StoredFile)
-                .where(
-                    col(StoredFile.state).in_(READY_STATES),
-                    col(StoredFile.embedding).in_(("done", "failed")),
-                )
-                # Another process does the same when both start; neither waits for the other.
-                .with_for_update(skip_locked=True)
-            ).all()
-            files = [file for file in settled if file.id in lacking]
-            for file in files:
-                file.embedding, file.embedding_error = "pending", None
-                session.add(file)
-                self._jobs.enqueue(session, "embed", file.id, {})
-            self._jobs.hurry(session, "embed")
-            return len(files)
-
-    def passages(self) -> int:
-        """Return how many passages another embedding model would have to embed."""
-        query = select(func.sum(StoredFile.chunk_count)).where(
-            col(StoredFile.state).in_(READY_STATES)
-        )
-        with self._database.read() as session:
-            return session.exec(query).one() or 0
+        return self.rebuild.begin()
 
     def give_up_embedding(self, job: RunningJob, error: StudioError) -> None:
-        """Note that a ready file stays without search by meaning, and why."""
-        self._give_up(job, embedding="failed", stage="", embedding_error=error.detail)
+        """Note that vectors of a ready file cannot be made, and why.
+
+        A file that another model serves meanwhile goes on being found by meaning.
+        """
+        with self._database.write() as session:
+            file = session.get(StoredFile, job.subject_id)
+            if file is None:
+                return
+            use = uses.locked(session, file.persona_id)
+            if use is not None and use.building:
+                use.error = error.detail[:500]
+                session.add(use)
+            if file.embedding != "done":
+                values = {"embedding": "failed", "stage": "", "embedding_error": error.detail[:500]}
+                set_columns(file, values)
+                session.add(file)
+        self._shelf.publish(file)
 
     def _give_up(self, job: RunningJob, **values: str) -> None:
         """Change the file of a job that is settled already."""

@@ -22,10 +22,10 @@ from clone_studio.providers.llm.protocol import Quote
 from clone_studio.providers.search.protocol import Hit, SearchIndex
 from clone_studio.services.knowledge import evidence
 from clone_studio.services.knowledge.analyse import query_terms
+from clone_studio.services.knowledge.embedders import Embedders, EmbedderSource, NoSource
 from clone_studio.services.knowledge.fuse import Ranked, fuse
 from clone_studio.services.knowledge.passages import Passage
 from clone_studio.services.spans import BY_WORDS, SEARCHED, SpanRecorder
-from clone_studio.services.switching import held_embedder
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,8 @@ class Retriever:
     Args:
         database: Where passages are.
         index: Finds them.
-        embedder: Makes vectors of questions.
+        embedder: Makes vectors of questions, where a clone's own are not by another model.
+        source: What embedders are made of; None where the embedder is never another.
         cache: Remembers those vectors for all processes; None remembers them here only.
     """
 
@@ -58,12 +59,13 @@ class Retriever:
         *,
         index: SearchIndex,
         embedder: Embedder,
+        source: EmbedderSource | None = None,
         cache: Cache | None = None,
     ) -> None:
         self._database = database
         self._shared = shared_only(cache)
         self._index = index
-        self._embedder = embedder
+        self._embedders = Embedders(database, embedder, source or NoSource())
         self._queries: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
         self._paused: tuple[Embedder, float] | None = None
@@ -89,7 +91,7 @@ class Retriever:
         recorder = spans or SpanRecorder()
         query, limit = query[:QUERY_CHARS], max(1, min(limit, MOST_PASSAGES))
         with recorder.span("retrieve.embed"):
-            model, vector = self._vector_of(query)
+            model, vector = self._vector_of(persona_id, query)
         with recorder.span("retrieve.search"):
             by_word = self._index.keyword(persona_id, query_terms(query), POOL)
             by_meaning = self._by_meaning(persona_id, model, vector, POOL, recorder)
@@ -143,7 +145,7 @@ class Retriever:
 
     def _likeness(self, persona_id: str, question: str) -> float | None:
         """Return the cosine of the nearest window, None where meaning does not serve."""
-        model, vector = self._vector_of(question[:QUERY_CHARS])
+        model, vector = self._vector_of(persona_id, question[:QUERY_CHARS])
         nearest = self._by_meaning(persona_id, model, vector, 1, SpanRecorder())
         return nearest[0].score if nearest else None
 
@@ -169,9 +171,15 @@ class Retriever:
         spans.remark(SEARCHED, BY_WORDS)
         return []
 
-    def _vector_of(self, query: str) -> tuple[str, Vectors | None]:
+    def close(self) -> None:
+        """Close the embedders that were chosen before."""
+        self._embedders.close()
+
+    def _vector_of(self, persona_id: str, query: str) -> tuple[str, Vectors | None]:
         """Return the query's vector and its model; None while the embedder does not work."""
-        with held_embedder(self._embedder) as embedder:
+        with self._embedders.of(persona_id) as embedder:
+            if embedder is None:
+                return "", None
             return embedder.model, self._embedded(embedder, query)
 
     def _embedded(self, embedder: Embedder, query: str) -> Vectors | None:
