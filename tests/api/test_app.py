@@ -4,8 +4,13 @@ import re
 import httpx
 import pytest
 
+from clone_studio import bootstrap
 from clone_studio.api.app import api_app
 from clone_studio.api.limits import BODY_LIMIT
+from clone_studio.db import Database
+from clone_studio.services.auth import SESSION_COOKIE
+from clone_studio.settings import Settings
+from tests.api.conftest import client_of_api
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -93,3 +98,19 @@ def test_the_description_is_complete() -> None:
     for name, shape in spec["components"]["schemas"].items():
         for field in shape.get("properties", {}):
             assert "_" not in field, (name, field)
+
+
+async def test_a_database_that_does_not_answer_is_a_problem_of_its_own(
+    settings: Settings,
+) -> None:
+    lost = Database("postgres://studio:hidden@127.0.0.1:9/studio")
+    bootstrap.override(bootstrap.build(settings, database=lost))
+    try:
+        async with client_of_api() as client:
+            client.cookies.set(SESSION_COOKIE, "a session")
+            answer = await client.get("/api/personas")
+    finally:
+        bootstrap.override(None)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database")
+    assert answer.json()["retryable"]
+    assert "hidden" not in answer.text
