@@ -91,7 +91,7 @@ async def test_two_processes_go_on_when_it_is_back(
     async with visits.visit(two_processes) as page:
         slug = await new_clone(page, two_processes, "Wren")
         await open_chat(page, slug)
-        model_server.behaviour = Behaviour(text=LONG, delay=0.03)
+        model_server.behaviour = Behaviour(text=LONG, delay=0.1)
         await ask(page, "Tell me something long.")
         await expect(running(page)).to_contain_text("word9")
         redis_process.kill()
