@@ -17,7 +17,7 @@ from pathlib import Path
 from bench import report
 from bench.data import DataMissing
 from bench.machine import facts
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 BENCHES = ("retrieval", "stores", "ingest", "chat", "speech", "serving", "local_llm")
 RESULTS = PROJECT_ROOT / "bench" / "results"
