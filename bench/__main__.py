@@ -19,7 +19,7 @@ from bench.data import DataMissing
 from bench.machine import facts
 from clone_studio import PROJECT_ROOT
 
-BENCHES = ("retrieval", "stores", "ingest", "chat", "speech", "serving", "local_llm")
+BENCHES = ("retrieval", "stores", "ingest", "chat", "speech", "serving", "local_llm", "cluster")
 RESULTS = PROJECT_ROOT / "bench" / "results"
 
 
