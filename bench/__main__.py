@@ -17,9 +17,9 @@ from pathlib import Path
 from bench import report
 from bench.data import DataMissing
 from bench.machine import facts
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
-BENCHES = ("retrieval", "stores", "ingest", "chat", "speech", "serving", "local_llm")
+BENCHES = ("retrieval", "stores", "ingest", "chat", "speech", "serving", "local_llm", "cluster")
 RESULTS = PROJECT_ROOT / "bench" / "results"
 
 

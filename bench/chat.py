@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from bench.knowledge_seed import SLUG, Words, seed
 from bench.served import served
 from bench.stream_client import Question, listen, share, spread
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 Row = dict[str, Any]
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 
 class DataMissing(Exception):

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench import sample
 from bench.served import Served, browser_path, served, upload, wait_ready
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 IMAGES = PROJECT_ROOT / "docs" / "images"
 SIZES = {1440: 900, 1280: 800, 820: 1100, 390: 844}

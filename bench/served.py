@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import httpx
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 OWNER = ("owner@example.org", "a password for benches only")
 START_SECONDS = 120

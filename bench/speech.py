@@ -20,9 +20,9 @@ import httpx
 from bench.data import DataMissing
 from bench.served import Served, models_folder, served
 from bench.stream_client import share
+from clone_studio import PROJECT_ROOT
 from clone_studio.providers.speech.local import LocalSpeech
 from clone_studio.providers.speech.protocol import SpeechRequest
-from clone_studio.settings import PROJECT_ROOT
 from tests.servers.elevenlabs_server import KEY
 from tests.servers.hearing import seconds
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 from sqlalchemy import URL
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 DRIVER = "postgresql+psycopg"
 _POSTGRES = {"postgres", "postgresql", "pgsql"}

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel
 
+from clone_studio import PROJECT_ROOT
 from clone_studio.database_url import database_url
 from clone_studio.errors import Collision
 from clone_studio.postgres import (
@@ -26,7 +27,6 @@ from clone_studio.postgres import (
     prepare_to_migrate,
     take_turn,
 )
-from clone_studio.settings import PROJECT_ROOT
 
 SQLITE_BUSY_SECONDS = 15
 COLLIDED = (

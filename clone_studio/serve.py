@@ -17,7 +17,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from clone_studio.settings import PROJECT_ROOT, settings_or_exit
+from clone_studio import PROJECT_ROOT
+from clone_studio.settings import settings_or_exit
 
 BUILD_DIR = PROJECT_ROOT / ".web" / "build" / "client"
 ANNOUNCE = "STUDIO_ANNOUNCE"

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+from clone_studio import PROJECT_ROOT
+
 MEBIBYTE = 1024 * 1024
 OPENAI_PLACE = "api.openai.com"
 ELEVENLABS_PLACE = "api.elevenlabs.io"

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 from tests.architecture_rules import RULES
 
 STATE = "clone_studio/state/sample.py"

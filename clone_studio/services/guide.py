@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
+from clone_studio import PROJECT_ROOT
 from clone_studio.db import Database
 from clone_studio.errors import AlreadyThere, StudioError
 from clone_studio.models import AuditEntry, Persona, StoredFile, User
 from clone_studio.services.audit import AuditService
 from clone_studio.services.files import FileService
 from clone_studio.services.personas import PersonaService
-from clone_studio.settings import PROJECT_ROOT
 
 GUIDE_DIR = PROJECT_ROOT / "docs" / "guide"
 MADE = "guide.created"

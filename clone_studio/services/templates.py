@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from clone_studio import PROJECT_ROOT
 from clone_studio.errors import NotFound
-from clone_studio.settings import PROJECT_ROOT
 
 LAYERS = ("system", "rag", "user")
 DEFAULT = "default"

@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from clone_studio import PROJECT_ROOT
 from clone_studio.errors import ProviderDown, ProviderError, ProviderRefused, ProviderTimeout
 from clone_studio.providers.cache.redis import RedisCache
 from clone_studio.providers.events.redis import RedisEventBus
 from clone_studio.services.events import GAP
-from clone_studio.settings import PROJECT_ROOT
 from tests.servers.http_thread import serving
 from tests.servers.redis_server import (
     PASSWORD,

@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlmodel import Session, col, func, select
 
+from clone_studio.db import Database
+from clone_studio.models import Chunk, ChunkVector, Message, StoredFile
+from clone_studio.services.knowledge import chunk
 from tests.e2e.served import PROJECT, ServedStudio
+from tests.servers.openai_server import Behaviour, OpenAIServer
 
 OWNER = {"email": "ada@example.org", "password": "correct horse battery"}
 SLUG = "ben"
+ANSWER = " ".join(f"word{number}" for number in range(60)) + " finis."
 # A client that could not connect waits so long before it tries another process.
 AGAIN_SECONDS = 0.2
 
@@ -82,11 +88,6 @@ class Cluster:
             environment = {**self.web[0].environment(), **shared, "STUDIO_INGEST_WORKERS": "1"}
             self.workers.append(WorkerProcess(environment).start())
         return self
-
-    @property
-    def database_url(self) -> str:
-        """Where the rows are."""
-        return self.settings["DATABASE_URL"]
 
     def stop(self) -> None:
         for one in (*self.workers, *self.web):
@@ -234,3 +235,85 @@ async def under_fire(
     await killing
     async with Client(cluster, token, 0) as client:
         return heard, await client.until_settled()
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What was left of a studio whose processes were killed in turn.
+
+    `answers` are status and text of each as its client heard them; `files` are name, status and
+    state of embedding; `states` are those of all answers in the database, `begun_again` counts
+    how many were written more than once, and `wrong` names what documents have too little or
+    too much of.
+    """
+
+    answers: list[tuple[str, str]]
+    files: set[tuple[str, str, str]]
+    states: set[str]
+    begun_again: int
+    wrong: list[str]
+
+
+def storm(
+    folder: Path, stores: dict[str, str], *, answers: int, uploads: int, over: float
+) -> Storm:
+    """Ask and upload while each process in turn is killed with -9 and started again.
+
+    Args:
+        folder: An empty one, for the data folder.
+        stores: `DATABASE_URL` and `REDIS_URL`.
+        answers: How many questions.
+        uploads: How many documents.
+        over: Seconds over which both are begun.
+    """
+    questions = [f"What does the log say about lamp {number}?" for number in range(answers)]
+    documents = {f"log-{number}.txt": _document(number) for number in range(uploads)}
+    with OpenAIServer(Behaviour(text=ANSWER, delay=0.08)).running() as model:
+        writer = {
+            "STUDIO_LLM": "openai",
+            "OPENAI_BASE_URL": model.address,
+            "OPENAI_API_KEY": "sk-test",
+            "STUDIO_SPEECH": "off",
+        }
+        cluster = Cluster(folder / "data", writer | stores).start()
+        try:
+            token = sign_in(cluster)
+            heard, files = asyncio.run(under_fire(cluster, token, questions, documents, over))
+        finally:
+            cluster.stop()
+    database = Database(stores["DATABASE_URL"])
+    with database.read() as session:
+        rows = session.exec(select(Message).where(Message.role == "assistant")).all()
+        wrong = [name for name in documents if not _is_whole(session, name, documents[name])]
+    database.dispose()
+    return Storm(
+        [(one["status"], one["text"]) for one in heard],
+        {(one["name"], one["status"], one["embedding"]) for one in files},
+        {one.state for one in rows},
+        sum(one.attempts > 1 for one in rows),
+        wrong,
+    )
+
+
+def _document(number: int, paragraphs: int = 30) -> bytes:
+    return "\n\n".join(
+        f"Log {number}, entry {entry}: the keeper of lamp {number} winds clock {entry} at dusk. "
+        * 4
+        for entry in range(paragraphs)
+    ).encode()
+
+
+def _is_whole(session: Session, name: str, content: bytes) -> bool:
+    """Say whether the passages are the document, and each has its vectors once."""
+    file = session.exec(select(StoredFile).where(StoredFile.name == name)).one()
+    rows = select(Chunk).where(Chunk.file_id == file.id).order_by(col(Chunk.position))
+    texts = [row.text for row in session.exec(rows)]
+    vectors = select(func.count()).select_from(ChunkVector).join(Chunk)
+    held = session.exec(vectors.where(Chunk.file_id == file.id)).one()
+    return _squeezed("".join(texts)) == _squeezed(content.decode()) and held == sum(
+        len(chunk.windows(text)) for text in texts
+    )
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())

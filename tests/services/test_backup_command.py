@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from clone_studio import bootstrap
+from clone_studio import PROJECT_ROOT, bootstrap
 from clone_studio.backup import main
 from clone_studio.bootstrap import Services
 from clone_studio.launch.options import parse
-from clone_studio.settings import PROJECT_ROOT
 from tests.backup_world import studio_in
 from tests.postgres import PostgresServer
 

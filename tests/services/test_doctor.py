@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from clone_studio import bootstrap
+from clone_studio import PROJECT_ROOT, bootstrap
 from clone_studio.bootstrap import Services
 from clone_studio.db import utc_now
 from clone_studio.doctor import examine_studio
@@ -25,7 +25,7 @@ from clone_studio.services.checks import choices, database, documents, folder, m
 from clone_studio.services.checks.finding import Finding, worst
 from clone_studio.services.checks.installation import packages
 from clone_studio.services.checks.port import port
-from clone_studio.settings import PROJECT_ROOT, Settings
+from clone_studio.settings import Settings
 from clone_studio.upkeep import backups
 from tests.backup_world import fill, go_down, migrated, studio_in, sums_of
 from tests.postgres import PostgresServer

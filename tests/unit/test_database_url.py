@@ -2,9 +2,9 @@
 
 import pytest
 
+from clone_studio import PROJECT_ROOT
 from clone_studio.database_url import database_url
 from clone_studio.db import Database
-from clone_studio.settings import PROJECT_ROOT
 
 SECRET = "p@ss/w:rd"
 

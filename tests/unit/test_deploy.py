@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from clone_studio import __version__
+from clone_studio import PROJECT_ROOT, __version__
 from clone_studio.api.app import api_app
 from clone_studio.launch.options import COMMANDS
-from clone_studio.settings import PROJECT_ROOT, Settings
+from clone_studio.settings import Settings
 
 DEPLOY = PROJECT_ROOT / "docs" / "deploy"
 NAMES = {str(field.alias) for field in Settings.model_fields.values()}

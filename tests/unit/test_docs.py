@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from clone_studio import PROJECT_ROOT
 from clone_studio.api.app import api_app
-from clone_studio.settings import PROJECT_ROOT, Settings
+from clone_studio.settings import Settings
 
 DOCS = PROJECT_ROOT / "docs"
 PAGES = sorted([*PROJECT_ROOT.glob("*.md"), *DOCS.rglob("*.md")])

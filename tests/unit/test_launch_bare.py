@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 LAUNCHER = sorted((PROJECT_ROOT / "clone_studio" / "launch").glob("*.py"))
 OWN = {

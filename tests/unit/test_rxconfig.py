@@ -5,7 +5,7 @@ import dataclasses
 
 import reflex as rx
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 
 def _given() -> dict[str, ast.expr]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clone_studio.settings import PROJECT_ROOT
+from clone_studio import PROJECT_ROOT
 
 APP = """
 import reflex as rx

@@ -2,7 +2,8 @@
 
 import re
 
-from clone_studio.settings import PROJECT_ROOT, Settings
+from clone_studio import PROJECT_ROOT
+from clone_studio.settings import Settings
 
 ALIASES = {field.alias: field.default for field in Settings.model_fields.values() if field.alias}
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from clone_studio.settings import PROJECT_ROOT, Settings
+from clone_studio import PROJECT_ROOT
+from clone_studio.settings import Settings
 
 READ = "from clone_studio.settings import settings_or_exit; print(settings_or_exit().port)"
 
