@@ -24,6 +24,9 @@ CHECKS = (
     ("mypy", ["mypy"]),
     ("import-linter", ["lint-imports"]),
 )
+# Tests wait for servers and processes most of their time, so that two at a time need half of it.
+# A file stays together: what its tests share is then started once.
+TESTS = ("pytest", "--numprocesses=2", "--dist=loadfile")
 # What a person's own settings would change about a test run.
 PRIVATE_SETTINGS = ("STUDIO_", "OPENAI_", "ELEVENLABS_", "PINECONE_", "REDIS_", "DATABASE_")
 
@@ -129,7 +132,7 @@ class Launcher:
         failed = [name for name, command in CHECKS if not self._check(name, command, variables)]
         if failed:
             self._console.say(f"  Not clean: {', '.join(failed)}. The tests follow.")
-        status = self._run(["pytest", *self._options.rest], variables)
+        status = self._run([*TESTS, *self._options.rest], variables)
         return status or int(bool(failed))
 
     def _check(self, name: str, command: list[str], variables: dict[str, str]) -> bool:
