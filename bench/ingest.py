@@ -62,7 +62,7 @@ def _studio(embedder: Embedder) -> Iterator[Services]:
         with studio.database.write() as session:
             session.add(User(id=OWNER, email="bench@example.org"))
         studio.personas.create(OWNER, {"name": "Bench"})
-        worker = Worker(studio)
+        worker = Worker(studio, ingesters=2)
         worker.start()
         try:
             yield studio

@@ -92,7 +92,7 @@ def _read(studio: Services, book: Path) -> None:
     pending = studio.files.begin(owner, SLUG, book.name, len(content))
     pending.write(content)
     added = pending.finish()
-    worker = Worker(studio)
+    worker = Worker(studio, ingesters=2)
     worker.start()
     try:
         while studio.files.get_for(owner, added.id).embedding != "done":
