@@ -52,6 +52,9 @@ class LocalModelsState(StudioState):
 
     _address: str = ""
     _following: bool = False
+    # Set from the beginning of an installation on, until it is followed: one that fails at once
+    # may have ended before anybody could follow it.
+    _begun: bool = False
 
     @rx.event
     async def open(self) -> list[EventHandler] | None:
@@ -84,6 +87,7 @@ class LocalModelsState(StudioState):
             return None
         try:
             await services().installer.begin(self._user_id, name)
+            self._begun = True
         except StudioError as error:
             self._report(error)
         return LocalModelsState.follow
@@ -102,8 +106,11 @@ class LocalModelsState(StudioState):
         """Show how the installation goes, until it ends."""
         async with self:
             last = services().installer.last
-            if self._following or not self.allowed or last is None or last.state != "running":
+            begun, self._begun = self._begun, False
+            if self._following or not self.allowed or last is None:
                 return None
+            if last.state != "running":
+                return LocalModelsState.settle if begun else None
             self._following = True
         try:
             while (last := services().installer.last) and last.state == "running":
