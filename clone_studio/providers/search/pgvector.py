@@ -10,11 +10,10 @@ import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from sqlalchemy import TextClause, delete, text
-from sqlmodel import Session, col, select
+from sqlalchemy import TextClause, text
+from sqlmodel import Session
 
 from clone_studio.db import Database
-from clone_studio.models import Chunk, ChunkVector
 from clone_studio.postgres import raw_connection
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.pgvector_indexes import (
@@ -24,13 +23,7 @@ from clone_studio.providers.search.pgvector_indexes import (
     wants_index,
 )
 from clone_studio.providers.search.protocol import Hit
-from clone_studio.providers.search.vector_rows import (
-    embedded,
-    files_lacking,
-    forget_model,
-    lacking,
-    models,
-)
+from clone_studio.providers.search.vector_rows import RowVectors
 from clone_studio.vector_column import vector_text
 
 CANDIDATES = 200
@@ -59,7 +52,7 @@ _HAS_INDEX = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclas
 _THOROUGH = text(f"SELECT set_config('hnsw.ef_search', '{ROUGH_CANDIDATES}', true)")
 
 
-class PgvectorStore:
+class PgvectorStore(RowVectors):
     """The vectors of the studio's PostgreSQL database. Safe to share by threads.
 
     Args:
@@ -71,16 +64,6 @@ class PgvectorStore:
     def __init__(self, database: Database, *, exact_numbers: int = EXACT_NUMBERS) -> None:
         self._database = database
         self._exact_numbers = exact_numbers
-
-    def send(
-        self,
-        persona_id: str,
-        file_id: str,
-        model: str,
-        windows: Sequence[tuple[str, int]],
-        vectors: Vectors,
-    ) -> None:
-        """Do nothing: the rows that `add` writes keep the vectors."""
 
     def add(
         self,
@@ -103,44 +86,6 @@ class PgvectorStore:
         with raw_connection(connection).cursor() as cursor, cursor.copy(statement) as copy:
             for piece in _binary_rows(persona_id, model, windows, vectors):
                 copy.write(piece)
-
-    def confirm(self, persona_id: str, file_id: str, model: str) -> None:
-        """Do nothing: rows are found as soon as they are written."""
-
-    def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
-        """Forget the vectors of a file."""
-        of_file = select(Chunk.id).where(Chunk.persona_id == persona_id, Chunk.file_id == file_id)
-        session.execute(delete(ChunkVector).where(col(ChunkVector.chunk_id).in_(of_file)))
-
-    def remove_persona(self, session: Session, persona_id: str) -> None:
-        """Forget the vectors of a persona."""
-        session.execute(delete(ChunkVector).where(col(ChunkVector.persona_id) == persona_id))
-
-    def lacking(
-        self, session: Session, model: str, file_id: str, after: int, limit: int
-    ) -> list[str]:
-        """Return the ids of a file's chunks without vectors, from position `after` + 1 on."""
-        return lacking(session, ChunkVector, model, file_id, after, limit)
-
-    def files_lacking(self, session: Session, model: str) -> set[str]:
-        """Return the ids of the files of which some chunk has no vectors."""
-        return files_lacking(session, ChunkVector, model)
-
-    def only_dimension(self) -> int | None:
-        """Return None: rows keep vectors of any length."""
-        return None
-
-    def models(self, session: Session, persona_id: str) -> set[str]:
-        """Return the names of the models of which a persona has vectors."""
-        return models(session, ChunkVector, persona_id)
-
-    def embedded(self, session: Session, persona_id: str, model: str) -> int:
-        """Return how many chunks of a persona's ready files have vectors of `model`."""
-        return embedded(session, ChunkVector, persona_id, model)
-
-    def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
-        """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
-        return forget_model(session, ChunkVector, persona_id, model, limit)
 
     def search(self, persona_id: str, model: str, query: Vectors, limit: int) -> list[Hit]:
         """Return the best `limit` chunks by the cosine of their best window, best first."""

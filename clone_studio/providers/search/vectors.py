@@ -15,20 +15,14 @@ from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, insert, text
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, insert, text
+from sqlmodel import Session
 
 from clone_studio.db import Database
-from clone_studio.models import Chunk, ChunkVector
+from clone_studio.models import ChunkVector
 from clone_studio.providers.embeddings.protocol import Vectors
 from clone_studio.providers.search.protocol import Hit
-from clone_studio.providers.search.vector_rows import (
-    embedded,
-    files_lacking,
-    forget_model,
-    lacking,
-    models,
-)
+from clone_studio.providers.search.vector_rows import RowVectors
 
 CANDIDATES = 200
 # Signs kept in memory, all personas together; the ones used longest ago go first.
@@ -83,7 +77,7 @@ class _Signs:
         return self.ids.nbytes + self.signs.nbytes
 
 
-class VectorIndex:
+class VectorIndex(RowVectors):
     """The vector half of the database's search index."""
 
     def __init__(self, database: Database, *, memory_bytes: int = MEMORY_BYTES) -> None:
@@ -91,16 +85,6 @@ class VectorIndex:
         self._memory_bytes = memory_bytes
         self._known: OrderedDict[tuple[str, str], _Signs] = OrderedDict()
         self._lock = Lock()
-
-    def send(
-        self,
-        persona_id: str,
-        file_id: str,
-        model: str,
-        windows: Sequence[tuple[str, int]],
-        vectors: Vectors,
-    ) -> None:
-        """Do nothing: the rows that `add` writes keep the vectors."""
 
     def add(
         self,
@@ -127,28 +111,6 @@ class VectorIndex:
         ]
         session.execute(insert(ChunkVector), rows)
 
-    def confirm(self, persona_id: str, file_id: str, model: str) -> None:
-        """Do nothing: rows are found as soon as they are written."""
-
-    def remove_file(self, session: Session, persona_id: str, file_id: str) -> None:
-        """Forget the vectors of a file."""
-        of_file = select(Chunk.id).where(Chunk.persona_id == persona_id, Chunk.file_id == file_id)
-        session.execute(delete(ChunkVector).where(col(ChunkVector.chunk_id).in_(of_file)))
-
-    def remove_persona(self, session: Session, persona_id: str) -> None:
-        """Forget the vectors of a persona."""
-        session.execute(delete(ChunkVector).where(col(ChunkVector.persona_id) == persona_id))
-
-    def lacking(
-        self, session: Session, model: str, file_id: str, after: int, limit: int
-    ) -> list[str]:
-        """Return the ids of a file's chunks without vectors, from position `after` + 1 on."""
-        return lacking(session, ChunkVector, model, file_id, after, limit)
-
-    def files_lacking(self, session: Session, model: str) -> set[str]:
-        """Return the ids of the files of which some chunk has no vectors."""
-        return files_lacking(session, ChunkVector, model)
-
     def wants_tending(self, session: Session, persona_id: str, model: str | None = None) -> bool:
         """Say no: what is in memory follows the rows at each search."""
         return False
@@ -156,21 +118,9 @@ class VectorIndex:
     def tend(self) -> None:
         """Do nothing."""
 
-    def only_dimension(self) -> int | None:
-        """Return None: rows keep vectors of any length."""
-        return None
-
-    def models(self, session: Session, persona_id: str) -> set[str]:
-        """Return the names of the models of which a persona has vectors."""
-        return models(session, ChunkVector, persona_id)
-
-    def embedded(self, session: Session, persona_id: str, model: str) -> int:
-        """Return how many chunks of a persona's ready files have vectors of `model`."""
-        return embedded(session, ChunkVector, persona_id, model)
-
     def forget_model(self, session: Session, persona_id: str, model: str, limit: int) -> bool:
         """Forget a persona's vectors of `model`, of at most `limit` chunks; True if some remain."""
-        remain = forget_model(session, ChunkVector, persona_id, model, limit)
+        remain = super().forget_model(session, persona_id, model, limit)
         if not remain:
             with self._lock:
                 self._known.pop((persona_id, model), None)
